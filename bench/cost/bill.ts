@@ -22,6 +22,10 @@ const PLATFORM_LINES_BYTES = 75 + 53 + 170;
 export const REVOCATION_SCHEDULE = 'schedule of revocations at the identity provider';
 /** Of a run that finds nothing: queries in parallel. */
 const REVOCATION_RUN_MILLISECONDS = 20;
+/** Of an export that finds no calls. */
+const EXPORT_RUN_MILLISECONDS = 20;
+/** Of a call with names of usual length, in JSON. */
+export const SPAN_BYTES = 1_350;
 /** Eventually consistent. */
 const EMPTY_QUERY_READ_UNITS = 0.5;
 
@@ -34,6 +38,7 @@ export const sumOf = (lines: readonly Line[]): number => lines.reduce((sum, line
 export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
   const aggregations = stack.rollupsPerDay * DAYS;
   const revocationRuns = stack.revocationRunsPerDay * DAYS;
+  const exports = stack.exportsPerDay * DAYS;
   return present([
     { what: 'KMS keys', uses: [{ price: 'keys', quantity: stack.keys }] },
     { what: 'alarms', uses: [{ price: 'alarms', quantity: stack.alarmedMetrics }] },
@@ -62,6 +67,17 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
         ...runs(stack, 'OAuth', revocationRuns, REVOCATION_RUN_MILLISECONDS),
         { price: 'readUnits', quantity: revocationRuns * shards.endedTokens * EMPTY_QUERY_READ_UNITS },
         ...logUses(stack, 'OAuth', revocationRuns),
+      ],
+    },
+    {
+      what: 'schedule of the export of telemetry',
+      each: { count: exports, unit: 'times' },
+      uses: [
+        ...runs(stack, 'Telemetry', exports, EXPORT_RUN_MILLISECONDS),
+        // The markers of five minutes, and the progress, which is written again.
+        { price: 'readUnits', quantity: exports * (shards.calls * EMPTY_QUERY_READ_UNITS + 1) },
+        { price: 'writeUnits', quantity: exports },
+        ...logUses(stack, 'Telemetry', exports),
       ],
     },
   ]);
@@ -179,6 +195,16 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
         { price: 'readUnits', quantity: 24 * DAYS * (readUnitsOf(works.hour) - readUnitsOf(works.busyMinutes)) },
         { price: 'customMetrics', quantity: calls > 0 ? stack.metricsOfCalls : 0 },
       ],
+    },
+    {
+      what: 'export of telemetry',
+      // The time of the function is less than a cent.
+      uses: stack.functions.Telemetry
+        ? [
+            { price: 'readUnits', quantity: aggregationReadUnits(works, traffic) },
+            { price: 'transfer', quantity: (calls * SPAN_BYTES) / GIGABYTE },
+          ]
+        : [],
     },
     {
       what: `audit log, kept for ${stack.auditRetentionDays} days`,

@@ -8,7 +8,7 @@ import { published } from './published-prices.ts';
 
 /** The body of `docs/cost.md`, below its heading. */
 export function asMarkdown(
-  { traffic, budget, idle, calls, others, idleSum, callsSum, othersSum, perMillion }: Report,
+  { traffic, budget, idle, calls, others, idleSum, callsSum, othersSum, perMillion, telemetry }: Report,
   stack: Stack,
   withFreeTier: Pick<Report, 'freeSum'>,
 ): string {
@@ -43,6 +43,9 @@ ${markdownTable(calls, 'sum', callsSum)}
 ${markdownTable(others, 'with the calls', callsSum + othersSum)}
 
 The monthly free tier of an account, if nothing else uses it, reduces this by $${money(-withFreeTier.freeSum)}.
+
+The export of [telemetry](observability.md) adds $${money(telemetry.idle)} a month, and $${money(telemetry.others)} to a million calls, most of it for the transfer of
+their spans to the internet. The endpoint has its own price, and the secret with its headers is $0.40 a month.
 
 ## Where the rest could be saved
 

@@ -1,7 +1,7 @@
 import { type Traffic, usualTraffic } from './assumed-traffic.ts';
 import { callLines, freeLines, idleLines, type Line, otherLines, sumOf } from './bill.ts';
 import type { Measurement } from './measured-work.ts';
-import type { Stack } from './priced-stack.ts';
+import { type Stack, withTelemetry } from './priced-stack.ts';
 
 /**
  * The budget for a million tool calls at list price: responses that stream through CloudFront and a REST API, 512 MB on ARM,
@@ -36,6 +36,8 @@ export type Report = {
   monthSum: number;
   /** Of a million calls with their related costs, without idle costs. */
   perMillion: number;
+  /** The additional costs of the setting `telemetry`, in dollars. */
+  telemetry: { idle: number; others: number };
 };
 
 /** @throws Error for a measurement of a table with other indexes */
@@ -66,6 +68,10 @@ export function report(stack: Stack, measurement: Measurement, traffic: Traffic,
     othersSum,
     freeSum,
     monthSum: idleSum + callsSum + othersSum + freeSum,
+    telemetry: {
+      idle: sumOf(idleLines(withTelemetry(stack), measurement, traffic)) - idleSum,
+      others: sumOf(otherLines(withTelemetry(stack), measurement, traffic)) - othersSum,
+    },
     perMillion: traffic['calls-per-month'] === 0 ? 0 : ((callsSum + othersSum) * MILLION) / traffic['calls-per-month'],
   };
 }

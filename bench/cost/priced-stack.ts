@@ -8,7 +8,7 @@ export type TemplateJson = {
 };
 
 export type PricedFunction = { gigabytes: number; isArm: boolean; writesPlatformLines: boolean };
-export type FunctionName = 'Mcp' | 'Authorizer' | 'OAuth' | 'Dashboard' | 'Rollup';
+export type FunctionName = 'Mcp' | 'Authorizer' | 'OAuth' | 'Dashboard' | 'Rollup' | 'Telemetry';
 
 /** The priced parts of a stack. */
 export type Stack = {
@@ -38,6 +38,8 @@ export type Stack = {
   rollupsPerDay: number;
   /** Runs of the OAuth function by its schedule: revocations at the identity provider. */
   revocationRunsPerDay: number;
+  /** Runs of the export of telemetry. */
+  exportsPerDay: number;
 };
 
 const MINUTES: Record<string, number> = { minute: 1, minutes: 1, hour: 60, hours: 60, day: 1440, days: 1440 };
@@ -96,11 +98,23 @@ export function readStack({ Resources }: TemplateJson): Stack {
     accessLogBytes: lineBytes(stage?.AccessLogSetting?.Format),
     rollupsPerDay: runsPerDay('Rollup'),
     revocationRunsPerDay: runsPerDay('OAuth'),
+    exportsPerDay: runsPerDay('Telemetry'),
+  };
+}
+
+/** The stack with the setting `telemetry`, whose function runs as often as the aggregation job, with half its memory. */
+export function withTelemetry(stack: Stack): Stack {
+  const { Rollup } = stack.functions;
+  const Telemetry = Rollup && { ...Rollup, gigabytes: Rollup.gigabytes / 2 };
+  return {
+    ...stack,
+    exportsPerDay: stack.rollupsPerDay,
+    functions: { ...stack.functions, ...(Telemetry && { Telemetry }) },
   };
 }
 
 function functionsIn(resources: TemplateJson['Resources']): Stack['functions'] {
-  const names: FunctionName[] = ['Mcp', 'Authorizer', 'OAuth', 'Dashboard', 'Rollup'];
+  const names: FunctionName[] = ['Mcp', 'Authorizer', 'OAuth', 'Dashboard', 'Rollup', 'Telemetry'];
   const found = names.flatMap((name): [FunctionName, PricedFunction][] => {
     const [, resource] =
       Object.entries(resources).find(

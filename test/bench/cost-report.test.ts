@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usualTraffic } from '../../bench/cost/assumed-traffic.ts';
-import { dollarsOf, freeLines, type Line, sumOf } from '../../bench/cost/bill.ts';
+import { dollarsOf, freeLines, type Line, SPAN_BYTES, sumOf } from '../../bench/cost/bill.ts';
 import { asMarkdown } from '../../bench/cost/cost-markdown.ts';
 import { report } from '../../bench/cost/cost-report-data.ts';
 import { writeUnits } from '../../bench/cost/dynamodb-units.ts';
@@ -11,8 +11,10 @@ import { comparable, type Measurement, savedText, works } from '../../bench/cost
 import { readStack } from '../../bench/cost/priced-stack.ts';
 import { type PriceName, prices } from '../../bench/cost/prices.ts';
 import { assemblyOfSources } from '../../bench/harness/assembly.ts';
+import { spanOf } from '../../lambda/core/telemetry/call-span.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
 import { deployments, synthesize } from '../support/synthesized-template.ts';
+import { toolCall } from '../support/tool-call-builder.ts';
 
 jest.setTimeout(60_000);
 
@@ -91,6 +93,30 @@ describe('a cost report', () => {
     expect(uses).toEqual([
       { price: 'armGigabyteSeconds', quantity: 10_000 * (0.3 * Mcp!.gigabytes + 0.2 * Authorizer!.gigabytes) },
     ]);
+  });
+
+  test('charges the export of telemetry with the setting alone', () => {
+    const exporting = readStack(
+      synthesize({ upstreamTokens: true, telemetry: { endpoint: 'https://otlp.example.com' } }),
+    );
+    const lines = ['schedule of the export of telemetry', 'export of telemetry'];
+    const whatOf = ({ idle, others }: typeof usual) => [...idle, ...others].map(({ what }) => what);
+    expect(whatOf(usual)).toEqual(expect.not.arrayContaining(lines));
+    const exported = report(exporting, measured, usualTraffic);
+    expect(whatOf(exported)).toEqual(expect.arrayContaining(lines));
+    expect(exported.idleSum - usual.idleSum).toBeCloseTo(usual.telemetry.idle, 9);
+    expect(exported.othersSum - usual.othersSum).toBeCloseTo(usual.telemetry.others, 9);
+  });
+
+  test('takes the span of a call as long as it is exported', async () => {
+    const call = toolCall({
+      ...{ id: 'x'.repeat(22), at: 1_800_000_000_000, session: 'x'.repeat(22), client: `https://${'x'.repeat(40)}` },
+      ...{ clientName: 'Claude Code', clientVersion: '2.1.3', protocolVersion: '2025-11-25', messageId: '12' },
+    });
+    const bytes = JSON.stringify(await spanOf(call, { users: false })).length;
+    const { from, to } = within(SPAN_BYTES, 0.1);
+    expect(bytes).toBeGreaterThan(from);
+    expect(bytes).toBeLessThan(to);
   });
 
   test('charges a second write for the first call of a burst, at most one for each call', () => {
