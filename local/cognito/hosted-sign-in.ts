@@ -31,18 +31,25 @@ export class HostedSignIn {
       if (!(error instanceof errors.SessionNotFound)) throw error;
       return sendPage(response, 400, errorPage('expired', 'This sign-in is complete or has expired.'));
     }
-    if (request.method !== 'POST') return sendPage(response, 200, signInPage());
+    if (request.method !== 'POST') return sendPage(response, 200, signInPage({ username: this.#hinted(interaction) }));
 
     const form = new URLSearchParams(await text(request));
     const username = form.get('username')?.trim().toLowerCase() ?? '';
     const user = users.find((each) => each.username === username && !disabled.has(username));
     if (user === undefined || form.get('password') !== user.username) {
-      return sendPage(response, 401, signInPage(username));
+      return sendPage(response, 401, signInPage({ username, isRejected: true }));
     }
     const accountId = subjectOf(user);
     const next = await provider.interactionResult(request, response, { login: { accountId } });
     await this.#replaceUser(interaction.session?.uid, accountId);
     response.writeHead(303, { Location: next, 'Cache-Control': 'no-store' }).end();
+  }
+
+  /** The user name that `login_hint` states (OIDC Core §3.1.2.1), by itself or by its address. */
+  #hinted({ params }: Awaited<ReturnType<Provider['interactionDetails']>>): string | undefined {
+    const { login_hint: hint } = params;
+    if (typeof hint !== 'string') return undefined;
+    return this.#options.users.find(({ email }) => email === hint)?.username ?? hint;
   }
 
   /** A second user in the same browser takes over the session. oidc-provider would revoke the first user's grants. */

@@ -38,11 +38,12 @@ export function sendPage(response: ServerResponse, status: number, page: string)
   response.writeHead(status, pageHeaders).end(page);
 }
 
-/** @param rejected the user name of the failed attempt */
-export function signInPage(rejected?: string): string {
-  const retrying = rejected !== undefined;
-  const invalid = retrying ? ' aria-invalid="true" aria-describedby="problem"' : '';
-  const alert = retrying
+/** @param given the user name of the failed attempt, or of the account that the client expects */
+export function signInPage(given: { username?: string | undefined; isRejected?: boolean }): string {
+  const { username = '', isRejected = false } = given;
+  const isKnown = username !== '';
+  const invalid = isRejected ? ' aria-invalid="true" aria-describedby="problem"' : '';
+  const alert = isRejected
     ? '<p class="alert" id="problem" role="alert">The user name or the password is wrong.</p>'
     : '';
   const names = demoUsers.map(({ username }) => `<code>${username}</code>`);
@@ -53,9 +54,9 @@ export function signInPage(rejected?: string): string {
 ${alert}
 <form method="post">
 <label for="username">User name</label>
-<input id="username" name="username" value="${escaped(rejected ?? '')}" autocomplete="username" autocapitalize="none" spellcheck="false" required${retrying ? '' : ' autofocus'}${invalid}>
+<input id="username" name="username" value="${escaped(username)}" autocomplete="username" autocapitalize="none" spellcheck="false" required${isKnown ? '' : ' autofocus'}${invalid}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required${retrying ? ' autofocus' : ''}${invalid}>
+<input id="password" name="password" type="password" autocomplete="current-password" required${isKnown ? ' autofocus' : ''}${invalid}>
 <button>Sign in</button>
 </form>
 <p class="quiet">This is the demo identity provider on your computer. Its users are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}; each password is the user name.</p>`,

@@ -163,6 +163,15 @@ describe('the local identity provider', () => {
     expect(html).not.toMatch(/<script|https?:/);
   });
 
+  test.each([
+    ['ada@example.com', 'ada'],
+    ['grace', 'grace'],
+    ['"><script>', '&quot;&gt;&lt;script&gt;'],
+  ])('has the user name of login_hint %s on its sign-in page', async (login_hint, expected) => {
+    const { response } = await new Browser().follow(issuer, authorizeUrl(issuer, { login_hint }));
+    expect(await response.text()).toContain(`name="username" value="${expected}"`);
+  });
+
   test('reports a wrong password and accepts another attempt', async () => {
     const browser = new Browser();
     const { url } = await browser.follow(issuer, authorizeUrl(issuer));
