@@ -64,6 +64,7 @@ import { admitsAssertions } from './settings/machines/assertion-settings.ts';
 import { machineEnvironment } from './settings/machines/machine-environment.ts';
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
+import { isLonger } from './settings/setting-validation.ts';
 import { personalTokenLifetime } from './settings/sign-in-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
 import { telemetryDestination } from './telemetry-destination.ts';
@@ -551,7 +552,11 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     if (destination === undefined) return undefined;
     const telemetry = this.#createFunction('Telemetry', {
       entry: 'telemetry',
-      environment: { TABLE_NAME: this.#table.name, ...destination.environment } satisfies TelemetryEnvironment,
+      environment: {
+        TABLE_NAME: this.#table.name,
+        MCP_SESSION_TTL_HOURS: durationText(longestSessionTtl(this.#settings), 'Hours'),
+        ...destination.environment,
+      } satisfies TelemetryEnvironment,
       memorySize: 256,
       timeout: Duration.minutes(4),
     });
@@ -735,6 +740,9 @@ const hoursByGroup = (ttls: Readonly<Record<string, Duration>>) =>
 /** In direct mode, users sign in to the dashboard by the client id of Holdfast. */
 const hasDashboard = ({ dashboard, identityProvider }: ResolvedSettings): boolean =>
   dashboard && (identityProvider?.mode !== 'direct' || identityProvider.clientId !== undefined);
+
+const longestSessionTtl = ({ sessionTtl, sessionTtlByGroup = {} }: ResolvedSettings): Duration =>
+  Object.values(sessionTtlByGroup).reduce((longest, each) => (isLonger(each, longest) ? each : longest), sessionTtl);
 
 const isZero = (duration: Duration) => !duration.isUnresolved() && duration.toMilliseconds() === 0;
 

@@ -10,7 +10,7 @@ import type { ResolvedSettings } from './settings/holdfast-settings.ts';
 
 /** Where the telemetry function exports to. */
 export type TelemetryDestination = {
-  environment: Omit<TelemetryEnvironment, 'TABLE_NAME'>;
+  environment: Omit<TelemetryEnvironment, 'TABLE_NAME' | 'MCP_SESSION_TTL_HOURS'>;
   /** Grants the function to read the headers, or to write traces. */
   grantUse(telemetry: HoldfastFunction): void;
 };

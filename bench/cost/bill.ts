@@ -74,8 +74,8 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
       each: { count: exports, unit: 'times' },
       uses: [
         ...runs(stack, 'Telemetry', exports, EXPORT_RUN_MILLISECONDS),
-        // The markers of five minutes, and the progress, which is written again.
-        { price: 'readUnits', quantity: exports * (shards.calls * EMPTY_QUERY_READ_UNITS + 1) },
+        // The markers of five minutes and of those a session TTL ago, and the progress, which is written again.
+        { price: 'readUnits', quantity: exports * (2 * shards.calls * EMPTY_QUERY_READ_UNITS + 1) },
         { price: 'writeUnits', quantity: exports },
         ...logUses(stack, 'Telemetry', exports),
       ],
@@ -141,6 +141,7 @@ const extensionsIn = (bursts: number, { extensionSeconds }: Stack, traffic: Traf
 export function otherLines(stack: Stack, measurement: Measurement, traffic: Traffic): Line[] {
   const { works } = measurement;
   const calls = traffic['calls-per-month'];
+  const bursts = calls / traffic['calls-per-burst'];
   const sessions = calls / traffic['calls-per-session'];
   const connectionRequests = sessions * traffic['requests-to-connect'];
   const refreshes = calls / traffic['calls-per-token'];
@@ -201,7 +202,11 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       // The time of the function is less than a cent.
       uses: stack.functions.Telemetry
         ? [
-            { price: 'readUnits', quantity: aggregationReadUnits(works, traffic) },
+            // The calls are read again when their sessions may have expired, with the first and the last call of each burst's session.
+            {
+              price: 'readUnits',
+              quantity: 2 * aggregationReadUnits(works, traffic) + bursts * 2 * EMPTY_QUERY_READ_UNITS,
+            },
             { price: 'transfer', quantity: (calls * SPAN_BYTES) / GIGABYTE },
           ]
         : [],

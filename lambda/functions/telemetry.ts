@@ -42,6 +42,7 @@ export const handler = (_event: unknown, { awsRequestId, getRemainingTimeInMilli
     const { TELEMETRY_SERVICE_NAME: name, TELEMETRY_SIGNALS: signals, TELEMETRY_USERS: users } = environment;
     const dependencies = {
       calls: dynamoAuditLogReader(table),
+      sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
       progress: dynamoExportProgress(table),
       endpoint: otlpEndpoint(environment.TELEMETRY_ENDPOINT, authorization()),
       signals,

@@ -1,8 +1,10 @@
-import { type FunctionEnvironment, list, oneOf, optional, text } from './environment.ts';
+import { type FunctionEnvironment, list, mcpVariables, oneOf, optional, text } from './environment.ts';
 
 /** The variables of the telemetry function, apart from the others, so that no other bundle contains them. */
 export const telemetryVariables = {
   TABLE_NAME: text,
+  /** The longest of any user. */
+  MCP_SESSION_TTL_HOURS: mcpVariables.MCP_SESSION_TTL_HOURS,
   /** URL of an OTLP endpoint, without the path of the signal. */
   TELEMETRY_ENDPOINT: text,
   TELEMETRY_SIGNALS: { read: (value: string) => list.read(value).map(oneOf('traces', 'metrics').read) },

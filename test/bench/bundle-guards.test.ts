@@ -301,7 +301,7 @@ describe('JSON schemas', () => {
 describe('of a function that a setting adds', () => {
   test.each<[FunctionEntry, number, string]>([
     ['audit-tools', 620_900, '2 % above 608,696'],
-    ['telemetry', 47_600, '2 % above 46,638'],
+    ['telemetry', 48_700, '2 % above 47,743'],
     ['dashboard-sign-in', 118_400, '2 % above 116,035'],
   ])('the bundle of %s has at most %d bytes: %s', (entry, most) => {
     const outdir = join(folder, entry);

@@ -296,7 +296,7 @@ const facadePlaces = {
   },
   sessionTtlByGroup: {
     'unique-staff': [...server('MCP_SESSION_TTL_HOURS_BY_GROUP'), ...signIn('IDP_GROUPS')],
-    1231: server('MCP_SESSION_TTL_HOURS_BY_GROUP'),
+    1231: [...server('MCP_SESSION_TTL_HOURS_BY_GROUP'), 'Telemetry.MCP_SESSION_TTL_HOURS'],
   },
   staleSession: { reject: server('STALE_SESSION') },
   toolTimeout: {

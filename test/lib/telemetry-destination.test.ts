@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import { EMULATOR_VARIABLE } from '../../lib/package-files.ts';
 import { resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 import { resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
@@ -18,12 +19,21 @@ test('the export runs every five minutes, with the default signals and service n
   const template = synthesize({ telemetry: { endpoint: 'https://otlp.example.com' } });
   expect(variables(template)).toEqual({
     TABLE_NAME: expect.anything(),
+    MCP_SESSION_TTL_HOURS: '24',
     TELEMETRY_ENDPOINT: 'https://otlp.example.com',
     TELEMETRY_SIGNALS: 'traces metrics',
     TELEMETRY_SERVICE_NAME: 'Holdfast',
   });
   const rules = ofTelemetry(template).filter(([, { Type }]) => Type === 'AWS::Events::Rule');
   expect(rules.map(([, { Properties }]) => Properties.ScheduleExpression)).toEqual(['rate(5 minutes)']);
+});
+
+test('the export has the longest session TTL of any user', () => {
+  const template = synthesize({
+    telemetry: { endpoint: 'https://otlp.example.com' },
+    sessionTtlByGroup: { guests: Duration.hours(1), staff: Duration.hours(72) },
+  });
+  expect(variables(template).MCP_SESSION_TTL_HOURS).toBe('72');
 });
 
 test('no other function differs when telemetry is exported', () => {

@@ -86,6 +86,7 @@ try {
   await exportCalls(
     {
       calls: audit,
+      sessionTtlSeconds: 24 * 3600,
       progress: memoryAggregateStore(),
       endpoint,
       signals: ['traces', 'metrics'],

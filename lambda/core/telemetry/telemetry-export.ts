@@ -2,8 +2,8 @@ import type { CallProgress } from '../audit/aggregate-kinds.ts';
 import { startOf, steps } from '../audit/aggregates.ts';
 import { type AuditLogReader, SETTLED_AFTER_MILLISECONDS } from '../audit/tool-call.ts';
 import type { Logger } from '../support/logger.ts';
-import { type SpanRules, spanOf } from './call-span.ts';
-import { OperationDurations } from './operation-durations.ts';
+import { operationOf, type SpanRules, spanOf } from './call-span.ts';
+import { DurationHistogram } from './duration-histogram.ts';
 import {
   type Attributes,
   metricsMessage,
@@ -11,6 +11,7 @@ import {
   type TelemetrySignal,
   tracesMessage,
 } from './otlp-messages.ts';
+import { sessionDurations } from './session-durations.ts';
 
 /** An OTLP endpoint. */
 export interface TelemetryEndpoint {
@@ -23,7 +24,9 @@ export interface TelemetryEndpoint {
 }
 
 export type TelemetryDependencies = {
-  calls: Pick<AuditLogReader, 'callsEndedIn'>;
+  calls: Pick<AuditLogReader, 'callsEndedIn' | 'callsOf' | 'latestOf'>;
+  /** The longest session TTL of any user. */
+  sessionTtlSeconds: number;
   /** Until when calls are exported. */
   progress: CallProgress;
   endpoint: TelemetryEndpoint;
@@ -70,11 +73,12 @@ export async function exportCalls(
   }
 }
 
-async function exportPeriod(
-  { calls, endpoint, signals, rules, resource, log }: TelemetryDependencies,
-  at: number,
-): Promise<number> {
-  const durations = new OperationDurations();
+async function exportPeriod(dependencies: TelemetryDependencies, at: number): Promise<number> {
+  const { calls, endpoint, signals, rules, resource, log } = dependencies;
+  const operations = new DurationHistogram(
+    'mcp.server.operation.duration',
+    'Duration of an MCP request, from its arrival to the end of its response',
+  );
   let spans: OtlpSpan[] = [];
   let exported = 0;
   const send = async (signal: TelemetrySignal, message: object) => {
@@ -83,14 +87,19 @@ async function exportPeriod(
     if (rejection !== undefined) log('telemetry_export_failed', { reason: rejection, signal, from: timeText(at) });
   };
   for await (const call of calls.callsEndedIn(at / steps.minutes)) {
-    durations.add(call);
+    operations.add(operationOf(call), call.milliseconds / 1000);
     exported += 1;
     if (spans.push(await spanOf(call, rules)) < SPANS_AT_ONCE) continue;
     await send('traces', tracesMessage(resource, spans));
     spans = [];
   }
   if (spans.length > 0) await send('traces', tracesMessage(resource, spans));
-  if (exported > 0) await send('metrics', metricsMessage(resource, [durations.metric(at, at + steps.minutes)]));
+  const sessions = signals.includes('metrics') ? [await sessionDurations(dependencies, at)] : [];
+  const metrics = [operations, ...sessions].filter(({ isEmpty }) => !isEmpty);
+  if (metrics.length > 0) {
+    const ofPeriod = metrics.map((each) => each.metric(at, at + steps.minutes));
+    await send('metrics', metricsMessage(resource, ofPeriod));
+  }
   return exported;
 }
 

@@ -35,6 +35,7 @@ async function exporter(calls: ToolCall[], change: Partial<TelemetryDependencies
   };
   const dependencies: TelemetryDependencies = {
     calls: audit,
+    sessionTtlSeconds: 7 * 24 * 3600,
     progress: memoryAggregateStore(),
     endpoint: { send: async (signal, message) => void sent.push({ signal, message }) },
     signals: ['traces', 'metrics'],
@@ -200,4 +201,37 @@ describe('the metric mcp.server.operation.duration', () => {
       attributes: [{ key: 'otel.metric.overflow', value: { boolValue: true } }],
     });
   });
+});
+
+test('the metric mcp.server.session.duration has each session once, a session TTL after its last call', async () => {
+  const ofSession = (session: string, id: string, minute: number, change: Partial<ToolCall> = {}) =>
+    call(id, { session, at: start + minutes(minute), milliseconds: 30_000, protocolVersion: '2025-11-25', ...change });
+  const test = await exporter(
+    [
+      ofSession('ended', '1', -10),
+      ofSession('ended', '2', 1),
+      ofSession('continued', '3', 1),
+      ofSession('continued', '4', 21),
+      ofSession('modern', '5', 1, { era: 'modern' }),
+    ],
+    { signals: ['metrics'], sessionTtlSeconds: 3600 },
+  );
+  const sessions = (): Point[] =>
+    test.sent
+      .flatMap(({ message }) => Object(message).resourceMetrics[0].scopeMetrics[0].metrics)
+      .filter(({ name }) => name === 'mcp.server.session.duration')
+      .flatMap(({ histogram }) => histogram.dataPoints);
+  test.now = start + minutes(60);
+  await test.run();
+  expect(sessions()).toEqual([]);
+  test.now = start + minutes(66);
+  await test.run();
+  expect(sessions()).toEqual([expect.objectContaining({ count: '1', sum: 11 * 60 + 30 })]);
+  expect(sessions()[0]!.attributes).toContainEqual({
+    key: 'mcp.protocol.version',
+    value: { stringValue: '2025-11-25' },
+  });
+  test.now = start + minutes(90);
+  await test.run();
+  expect(sessions().map(({ sum }) => sum)).toEqual([11 * 60 + 30, 20 * 60 + 30]);
 });

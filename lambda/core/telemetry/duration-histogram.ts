@@ -1,5 +1,3 @@
-import type { ToolCall } from '../audit/tool-call.ts';
-import { operationOf } from './call-span.ts';
 import { type Attributes, type HistogramPoint, keyValues, nanoseconds, type OtlpHistogram } from './otlp-messages.ts';
 
 /** In seconds, as the semantic conventions state them. */
@@ -14,16 +12,25 @@ const DELTA = 1;
 
 type Durations = { attributes: Attributes; counts: number[]; sum: number; min: number; max: number };
 
-/** The metric `mcp.server.operation.duration` of a period. */
-export class OperationDurations {
+/** A metric of durations in a period, in seconds. */
+export class DurationHistogram {
+  readonly #name: string;
+  readonly #description: string;
   readonly #points = new Map<string, Durations>();
 
-  add(call: ToolCall): void {
-    const attributes = operationOf(call);
+  constructor(name: string, description: string) {
+    this.#name = name;
+    this.#description = description;
+  }
+
+  get isEmpty(): boolean {
+    return this.#points.size === 0;
+  }
+
+  add(attributes: Attributes, seconds: number): void {
     const key = JSON.stringify(attributes);
     const isFull = this.#points.size >= MOST_POINTS - 1 && !this.#points.has(key);
     const point = this.#pointOf(isFull ? overflow : attributes);
-    const seconds = call.milliseconds / 1000;
     const bucket = bounds.findIndex((bound) => seconds <= bound);
     point.counts[bucket === -1 ? bounds.length : bucket]! += 1;
     point.sum += seconds;
@@ -56,8 +63,8 @@ export class OperationDurations {
       }),
     );
     return {
-      name: 'mcp.server.operation.duration',
-      description: 'Duration of an MCP request, from its arrival to the end of its response',
+      name: this.#name,
+      description: this.#description,
       unit: 's',
       histogram: { aggregationTemporality: DELTA, dataPoints },
     };
