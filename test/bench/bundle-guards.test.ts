@@ -302,7 +302,7 @@ describe('of a function that a setting adds', () => {
   test.each<[FunctionEntry, number, string]>([
     ['audit-tools', 620_900, '2 % above 608,696'],
     ['telemetry', 48_700, '2 % above 47,743'],
-    ['dashboard-sign-in', 118_400, '2 % above 116,035'],
+    ['dashboard-sign-in', 121_800, '2 % above 119,364'],
   ])('the bundle of %s has at most %d bytes: %s', (entry, most) => {
     const outdir = join(folder, entry);
     const options = { scopes: { scopes: {}, tools: {} }, branding: {} };
