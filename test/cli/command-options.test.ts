@@ -92,8 +92,12 @@ describe('an id or a key that begins with a dash', () => {
       },
     ]) => argument && !argument.parseArg,
   );
-  test.each(withId.map(([path]) => path.join(' ')))('is the argument of %s, with or without a separator', (line) => {
-    const path = line.split(' ');
+  const argumentCases = withId.map(([path, { options }]) => ({
+    line: path.join(' '),
+    required: options.flatMap(({ mandatory, long }) => (mandatory ? [long!, 'value'] : [])),
+  }));
+  test.each(argumentCases)('is the argument of $line, with or without a separator', ({ line, required }) => {
+    const path = [...line.split(' '), ...required];
     const flags = ['--local', '--json'];
     fc.assert(
       fc.property(dashed, fc.nat(2), (id, place) => {

@@ -63,7 +63,7 @@ test.each([
 
 test('A112: the sealed key of refresh tokens does not open as upstream tokens', async () => {
   const { client, tokens } = await target.signedIn();
-  const [item, key] = [await upstreamTokens(tokens), await target.item('K#')];
+  const [item, key] = [await upstreamTokens(tokens), await target.item('K#refresh-mac')];
   await target.put({
     ...item,
     sealed: Object.values(key).find((value) => String(value).split('.').length === 3),
