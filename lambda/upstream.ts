@@ -1,5 +1,6 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import { kmsAssertionSigner } from './adapters/kms/kms-assertion-signer.ts';
+import { openKms } from './adapters/kms/kms-client.ts';
 import { log } from './adapters/logging/structured-log.ts';
 import { systemClock } from './adapters/system-clock.ts';
 import { fetchUpstream } from './adapters/upstream-fetch.ts';
@@ -75,7 +76,7 @@ function open(): UpstreamDependencies {
   const configuration = environment();
   const key = configuration.UPSTREAM_KEY_ID;
   if (key === undefined) throw new Error('upstream() needs the setting upstreams: add it to the stack');
-  const signer = kmsAssertionSigner(key);
+  const signer = kmsAssertionSigner(openKms(), key);
   opened = {
     assertions: new UpstreamAssertions(`${configuration.PUBLIC_URL}/${UPSTREAM_ISSUER_PATH}`, signer, systemClock),
     descriptions: new UpstreamDescriptions(systemClock),

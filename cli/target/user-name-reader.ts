@@ -1,6 +1,7 @@
 import { DecryptCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-store.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { base64, type KmsClient } from '../../lambda/adapters/kms/kms-client.ts';
 import { kmsSealer } from '../../lambda/adapters/kms/kms-sealer.ts';
 import { UserNames } from '../../lambda/core/identity/user-names.ts';
 import { fromBase64url } from '../../lambda/core/support/crypto.ts';
@@ -17,15 +18,14 @@ export async function readUserNames(table: TableConnection, access: KMSClientCon
   const store = dynamoSealedKeyStore(table);
   const sealed = await store.loadKey(PURPOSE);
   if (sealed === undefined) return undefined;
-  const kms = new KMSClient(access);
+  const client = new KMSClient(access);
   try {
     // The ciphertext names its key, so the operator need not pass it.
-    const { KeyId } = await kms.send(
-      new DecryptCommand({
-        CiphertextBlob: fromBase64url(sealed.split('.')[0]!),
-        EncryptionContext: { table: table.name, purpose: PURPOSE },
-      }),
-    );
+    const CiphertextBlob = fromBase64url(sealed.split('.')[0]!);
+    const EncryptionContext = { table: table.name, purpose: PURPOSE };
+    const { KeyId, Plaintext } = await client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext }));
+    // Names are only read, so the sealer decrypts this data key and nothing else.
+    const kms: KmsClient = async () => ({ Plaintext: base64(Plaintext!) });
     const names = new UserNames(sealedKey(store, kmsSealer(kms, KeyId!, table.name), PURPOSE));
     await names.load();
     return names;

@@ -14,7 +14,7 @@ import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoEndedTokenStore, dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
 import { type HttpsOptions, httpsDocuments } from '../adapters/https-documents.ts';
-import { openKms } from '../adapters/kms/kms-client.ts';
+import type { KmsClient } from '../adapters/kms/kms-client.ts';
 import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log } from '../adapters/logging/structured-log.ts';
@@ -48,11 +48,11 @@ import type { Configuration, oauthVariables } from '../shared/environment.ts';
 export function openAuthorizationServer(
   environment: Configuration<typeof oauthVariables>,
   { rules, signer }: DocumentSource,
+  kms: KmsClient,
 ) {
   const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
   const table = openTable(TABLE_NAME);
   const now = () => epochSeconds(systemClock);
-  const kms = openKms();
   const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
   const groupsIn = groupReader(
     { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },

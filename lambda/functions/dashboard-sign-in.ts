@@ -5,7 +5,8 @@ import { dynamoFlowStore } from '../adapters/dynamodb/flow-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
-import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
+import { openKms } from '../adapters/kms/kms-client.ts';
+import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { log, withRequest } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
 import { pageLanguagesIn } from '../adapters/page-languages-file.ts';
@@ -36,7 +37,9 @@ const signIn: DashboardSignIn = {
   userNames:
     SEAL_KEY_ID === undefined
       ? undefined
-      : new UserNames(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
+      : new UserNames(
+          sealedKey(dynamoSealedKeyStore(table), kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME), 'user-names'),
+        ),
   upstreamProvider: openIdProvider({
     issuer: environment.IDP_ISSUER,
     clientId: environment.IDP_CLIENT_ID,

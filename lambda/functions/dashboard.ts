@@ -10,7 +10,8 @@ import { blockingRevocation, dynamoGrantBlock } from '../adapters/dynamodb/grant
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
+import { openKms } from '../adapters/kms/kms-client.ts';
+import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { log, withRequest } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
 import { systemClock } from '../adapters/system-clock.ts';
@@ -57,7 +58,9 @@ const dashboard: Dashboard = {
   userNames:
     SEAL_KEY_ID === undefined
       ? undefined
-      : new UserNames(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
+      : new UserNames(
+          sealedKey(dynamoSealedKeyStore(table), kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME), 'user-names'),
+        ),
   page: pageFiles(process.env.LAMBDA_TASK_ROOT ?? '.'),
   now: systemClock.now,
   seconds,

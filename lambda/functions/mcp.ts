@@ -13,7 +13,8 @@ import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
-import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
+import { openKms } from '../adapters/kms/kms-client.ts';
+import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
 import { log, logSession, logTrace, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { type OpenIdClientOptions, openIdRefresher } from '../adapters/openid.ts';
@@ -45,7 +46,7 @@ const now = () => epochSeconds(systemClock);
 /** The client of Secrets Manager is loaded when a secret is first read. */
 const readSecret = async (arn: string) => (await import('../adapters/secret-reader.ts')).readSecret(arn);
 
-const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
+const sealer = kmsSealer(openKms(), environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
   loggingSessions(dynamoSessionStore(table, environment.AUDIT_RETENTION_DAYS * 24 * 3600)),
   sessionRules(

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, ScheduledEvent } from 'aws-lambda';
 import { scopes } from '#scopes';
+import { openKms } from '../adapters/kms/kms-client.ts';
 import { kmsPublicKeys } from '../adapters/kms/kms-public-keys.ts';
 import { withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
@@ -10,6 +11,7 @@ import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 /** The OAuth function: registration, sign-in, consent, tokens, metadata, and revocation at the identity provider. */
 
 const environment = readEnvironment(oauthVariables, process.env);
+const kms = openKms();
 const documents: DocumentSource = {
   rules: {
     publicUrl: environment.PUBLIC_URL,
@@ -23,12 +25,13 @@ const documents: DocumentSource = {
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
   },
-  signer: { publicKeys: kmsPublicKeys(environment.SIGN_KEY_IDS) },
+  signer: { publicKeys: kmsPublicKeys(kms, environment.SIGN_KEY_IDS) },
   clock: systemClock,
 };
 
 let opened: ReturnType<typeof open> | undefined;
-const open = async () => (await import('./authorization-server.ts')).openAuthorizationServer(environment, documents);
+const open = async () =>
+  (await import('./authorization-server.ts')).openAuthorizationServer(environment, documents, kms);
 const server = () => {
   opened ??= open();
   return opened;

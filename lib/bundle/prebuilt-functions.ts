@@ -7,8 +7,6 @@ import { type BundledValues, type FilesOfFolder, runBuild, substitutes } from '.
 
 /** The parts of a function beside the module of its name in `lambda/functions/`. */
 type FunctionParts = {
-  /** Packages that it loads lazily and rarely, from the copies of the Lambda runtime. */
-  providedByLambda?: readonly string[];
   /** The script in `lambda/web` of a page that it serves. The asset contains the files of the page. */
   page?: string;
   /** The path in the package, without extension, of a module that it loads on demand, from a file beside the bundle. */
@@ -17,17 +15,16 @@ type FunctionParts = {
 
 /** The translations of the pages of sign-in and discovery. */
 const languages = 'lambda/core/oauth/pages/languages/page-languages';
-const kms = '@aws-sdk/client-kms';
 
 const functions = {
   aggregation: {},
   authorizer: {},
-  dashboard: { page: 'main.tsx', providedByLambda: [kms] },
-  'dashboard-sign-in': { module: languages, providedByLambda: [kms] },
+  dashboard: { page: 'main.tsx' },
+  'dashboard-sign-in': { module: languages },
   discovery: { module: languages },
   oauth: { module: languages },
   telemetry: {},
-  'upstream-keys': { providedByLambda: [kms] },
+  'upstream-keys': {},
 } satisfies Record<string, FunctionParts>;
 
 /**
@@ -60,7 +57,7 @@ export const readFunction = (name: PrebuiltFunction): BuiltFunction =>
  * long to load.
  */
 function buildFunction(name: PrebuiltFunction): BuiltFunction {
-  const { providedByLambda = [], page, module }: FunctionParts = { ...functions[name] };
+  const { page, module }: FunctionParts = { ...functions[name] };
   const parts = [
     build({
       entryPoints: [moduleFile(`lambda/functions/${name}`)],
@@ -72,7 +69,7 @@ function buildFunction(name: PrebuiltFunction): BuiltFunction {
       // `module` is esbuild's default, which the option replaces.
       conditions: ['module'],
       alias: substitutes,
-      external: ['#scopes', '#branding', secretsManager, ...providedByLambda],
+      external: ['#scopes', '#branding', secretsManager],
     }),
     ...(page === undefined ? [] : [buildPage(page)]),
     ...(module === undefined ? [] : [buildModule(module)]),

@@ -29,7 +29,7 @@ const sdk = join(dirname(require.resolve('@modelcontextprotocol/server')), '..')
 const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
 
 /** Clients that the function loads lazily and rarely, from the copies of the Lambda runtime. */
-const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', '@aws-sdk/client-lambda'];
+const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-lambda'];
 
 /** The folder of the modules that are injected into the bundle. */
 const injected = join(packageFolder, 'lambda/adapters/substitutes', sep);

@@ -35,7 +35,7 @@ export type FunctionDefinitionOptions = {
 const ENVIRONMENT_LIMIT = 4_096;
 
 /** The folders in which the emulator finds its own AWS SDK, which stands in for that of Lambda's runtime. */
-const sdkFolders = createRequire(import.meta.url).resolve.paths('@aws-sdk/client-kms') ?? [];
+const sdkFolders = createRequire(import.meta.url).resolve.paths('@aws-sdk/client-secrets-manager') ?? [];
 
 /** Packages that are not bundled are those of the owner's project. */
 const packageFolders = [join(process.cwd(), 'node_modules'), ...sdkFolders];

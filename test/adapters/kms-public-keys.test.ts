@@ -1,8 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { calculateJwkThumbprint, exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose';
+import { kmsAssertionSigner } from '../../lambda/adapters/kms/kms-assertion-signer.ts';
+import { type KmsClient, openKms } from '../../lambda/adapters/kms/kms-client.ts';
 import { kmsPublicKeys } from '../../lambda/adapters/kms/kms-public-keys.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
+import { retryRequests } from '../../lambda/shared/request-retries.ts';
 
 /** The public keys of KMS, without the SDK's client. `test/e2e` reads them from the emulated KMS, which checks signatures. */
 
@@ -11,6 +14,7 @@ type Reply = { status: number; body: string };
 let server: Server;
 let replies: Reply[];
 let requests: { target: unknown; body: string }[];
+let kms: KmsClient;
 let publicKeys: () => Promise<JWK[]>;
 
 beforeEach(async () => {
@@ -24,12 +28,16 @@ beforeEach(async () => {
     response.writeHead(status).end(content);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  publicKeys = kmsPublicKeys(['first', 'second'], {
-    AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'ID',
-    AWS_SECRET_ACCESS_KEY: 'secret',
-    AWS_ENDPOINT_URL_KMS: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  });
+  kms = openKms(
+    {
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'ID',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_ENDPOINT_URL_KMS: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    },
+    retryRequests(['throttling', 'transient'], async () => {}),
+  );
+  publicKeys = kmsPublicKeys(kms, ['first', 'second']);
 });
 afterEach(() => {
   server.closeAllConnections();
@@ -70,8 +78,8 @@ test('public keys are requested from KMS once', async () => {
 
 test('public keys are requested again after a failure', async () => {
   const { reply } = await newKey();
-  replies.push(failure(500, 'KMSInternalException'), reply, reply, reply);
-  await expect(publicKeys()).rejects.toThrow(ServiceUnavailableError);
+  replies.push(failure(400, 'AccessDeniedException'), reply, reply, reply);
+  await expect(publicKeys()).rejects.toThrow('AccessDeniedException');
   expect(await publicKeys()).toHaveLength(2);
 });
 
@@ -80,8 +88,21 @@ test.each([
   ['an internal error', failure(500, 'KMSInternalException')],
   ['a response that is not from KMS', { status: 200, body: '<html>' }],
 ])('%s of KMS is an outage', async (_what, reply) => {
-  replies.push(reply, reply);
+  replies.push(...Array.from({ length: 6 }, () => reply));
   await expect(publicKeys()).rejects.toThrow(ServiceUnavailableError);
+});
+
+test('a request that KMS throttles is repeated', async () => {
+  const { reply } = await newKey();
+  replies.push(failure(400, 'ThrottlingException'), failure(400, 'ThrottlingException'), reply, reply);
+  expect(await publicKeys()).toHaveLength(2);
+});
+
+test('the kid of an assertion is that of its key in the published key set', async () => {
+  const { reply } = await newKey();
+  replies.push(reply, reply, reply);
+  const [published] = await publicKeys();
+  expect(await kmsAssertionSigner(kms, 'first').keyId()).toBe(published!.kid);
 });
 
 test.each(['AccessDeniedException', 'com.amazonaws.kms#NotFoundException'])(

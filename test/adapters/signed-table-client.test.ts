@@ -2,10 +2,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import fc from 'fast-check';
-import { reasonToRetry } from '../../lambda/adapters/dynamodb/client/request-retries.ts';
 import { openTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import { TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { resolveEndpoint } from '../../lambda/shared/aws-endpoint.ts';
+import { reasonToRetry } from '../../lambda/shared/request-retries.ts';
 
 /** Endpoint and retries of the signed client, compared with the SDK's. */
 

@@ -13,7 +13,6 @@ const tableClient = /\/dynamodb\/[a-z]+-table-client\.ts$/;
 
 /** IAM's prefix of a service, by the package of its client. */
 const services: Record<string, string> = {
-  'client-kms': 'kms',
   'client-lambda': 'lambda',
   'client-secrets-manager': 'secretsmanager',
 };
@@ -50,12 +49,12 @@ async function sourcesOf(entry: string): Promise<string[]> {
   return files.map((file) => readFileSync(join(root, file), 'utf8'));
 }
 
-/** IAM actions of the SDK's commands that a source file constructs. */
+/** IAM actions of the SDK's commands that a source file constructs, and of the operations of KMS that it requests. */
 function actionsOf(source: string): string[] {
   const imports = source.matchAll(
     /(?<!import type )\{([^{}]*)\} (?:from|= await import\() ?'@aws-sdk\/((?:client|lib)-[\w-]+)'/g,
   );
-  return Array.from(imports).flatMap(([, names = '', library = '']) => {
+  const ofCommands = Array.from(imports).flatMap(([, names = '', library = '']) => {
     const service = services[library];
     if (service === undefined) throw new Error(`Which actions does @aws-sdk/${library} need? Add its service here`);
     const commands = Array.from(names.matchAll(/\b(\w+)Command\b/g), ([, name]) => name!).filter((name) =>
@@ -63,6 +62,7 @@ function actionsOf(source: string): string[] {
     );
     return commands.map((name) => `${service}:${operations[name] ?? name}`);
   });
+  return [...ofCommands, ...Array.from(source.matchAll(/\bkms\('(\w+)'/g), ([, name]) => `kms:${name}`)];
 }
 
 /** IAM actions of the table operations that a source file calls. */

@@ -1,5 +1,5 @@
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
-import { delayBefore } from './client/request-retries.ts';
+import { delayBefore } from '../../shared/request-retries.ts';
 import type { StoredItem } from './paged-query.ts';
 import { callTable, type TableConnection } from './table-connection.ts';
 

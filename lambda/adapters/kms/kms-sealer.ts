@@ -1,7 +1,6 @@
-import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { base64url, bytes, fromBase64url } from '../../core/support/crypto.ts';
 import type { SealContext, Sealer } from '../../core/support/sealer.ts';
-import { callKms } from './kms-client.ts';
+import { base64, bytesOf, type KmsClient } from './kms-client.ts';
 
 /** Cache of data keys, so that an active user costs one `Decrypt`. */
 const CACHED_KEYS = 500;
@@ -13,7 +12,7 @@ const CACHED_MILLISECONDS = 5 * 60 * 1000;
  *
  * The result is `wrapped key . nonce . ciphertext`, each base64url. A key seals once, so a nonce is never reused.
  */
-export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer {
+export function kmsSealer(kms: KmsClient, keyId: string, table: string): Sealer {
   const cache = new Map<string, { key: CryptoKey; until: number }>();
   const encryptionContext = ({ purpose, grant }: SealContext) => ({
     table,
@@ -31,11 +30,12 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
     const name = JSON.stringify([wrapped, encryptionContext(context)]);
     const hit = cache.get(name);
     if (hit && hit.until > Date.now()) return hit.key;
-    const CiphertextBlob = fromBase64url(wrapped);
-    const { Plaintext } = await callKms(
-      kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext: encryptionContext(context) })),
-    );
-    const key = await importKey(Plaintext!);
+    const { Plaintext } = await kms('Decrypt', {
+      KeyId: keyId,
+      CiphertextBlob: base64(fromBase64url(wrapped)),
+      EncryptionContext: encryptionContext(context),
+    });
+    const key = await importKey(bytesOf(Plaintext));
     if (cache.size >= CACHED_KEYS) cache.delete(cache.keys().next().value!);
     cache.set(name, { key, until: Date.now() + CACHED_MILLISECONDS });
     return key;
@@ -43,20 +43,16 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
 
   return {
     async prepare(context) {
-      const { Plaintext, CiphertextBlob } = await callKms(
-        kms.send(
-          new GenerateDataKeyCommand({
-            KeyId: keyId,
-            KeySpec: 'AES_256',
-            EncryptionContext: encryptionContext(context),
-          }),
-        ),
-      );
-      const key = await importKey(Plaintext!);
+      const { Plaintext, CiphertextBlob } = await kms('GenerateDataKey', {
+        KeyId: keyId,
+        KeySpec: 'AES_256',
+        EncryptionContext: encryptionContext(context),
+      });
+      const key = await importKey(bytesOf(Plaintext));
       return async (text) => {
         const nonce = crypto.getRandomValues(new Uint8Array(12));
         const ciphertext = await crypto.subtle.encrypt(algorithm(nonce, context), key, bytes(text));
-        return [CiphertextBlob!, nonce, new Uint8Array(ciphertext)].map(base64url).join('.');
+        return [bytesOf(CiphertextBlob), nonce, new Uint8Array(ciphertext)].map(base64url).join('.');
       };
     },
 
@@ -75,8 +71,8 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
 }
 
 /** Imports the raw key and wipes it. */
-async function importKey(raw: Uint8Array): Promise<CryptoKey> {
-  const key = await crypto.subtle.importKey('raw', new Uint8Array(raw), 'AES-GCM', false, ['encrypt', 'decrypt']);
+async function importKey(raw: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
   raw.fill(0);
   return key;
 }

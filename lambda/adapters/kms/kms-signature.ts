@@ -1,12 +1,14 @@
-import { type KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { callKms } from './kms-client.ts';
+import { base64, bytesOf, type KmsClient } from './kms-client.ts';
 
 /** The ES256 signature over the bytes by an `ECC_NIST_P256` key, as `r ‖ s` (RFC 7518 §3.4). */
-export async function kmsSignature(kms: KMSClient, keyId: string, data: Uint8Array): Promise<Uint8Array> {
-  const { Signature } = await callKms(
-    kms.send(new SignCommand({ KeyId: keyId, Message: data, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' })),
-  );
-  return rawSignature(Signature!);
+export async function kmsSignature(kms: KmsClient, keyId: string, data: Uint8Array): Promise<Uint8Array> {
+  const { Signature } = await kms('Sign', {
+    KeyId: keyId,
+    Message: base64(data),
+    MessageType: 'RAW',
+    SigningAlgorithm: 'ECDSA_SHA_256',
+  });
+  return rawSignature(bytesOf(Signature));
 }
 
 /** From KMS's `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3) to the r and s of JWS, 32 bytes each. */

@@ -1,5 +1,5 @@
-import type { KMSClient } from '@aws-sdk/client-kms';
 import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
+import type { KmsClient } from './kms-client.ts';
 import { kmsPublicKeys } from './kms-public-keys.ts';
 import { kmsSignature } from './kms-signature.ts';
 
@@ -10,9 +10,9 @@ import { kmsSignature } from './kms-signature.ts';
  * @param publicKeys of the same keys
  */
 export const kmsSigner = (
-  kms: KMSClient,
+  kms: KmsClient,
   keyIds: readonly string[],
-  publicKeys: Signer['publicKeys'] = kmsPublicKeys(keyIds),
+  publicKeys: Signer['publicKeys'] = kmsPublicKeys(kms, keyIds),
 ): Signer => ({
   sign: (data) => kmsSignature(kms, keyIds[0]!, data),
   publicKeys,

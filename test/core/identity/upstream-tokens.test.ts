@@ -1,4 +1,4 @@
-import { KMSClient } from '@aws-sdk/client-kms';
+import { type KmsClient, openKms } from '../../../lambda/adapters/kms/kms-client.ts';
 import { kmsSealer } from '../../../lambda/adapters/kms/kms-sealer.ts';
 import type { MemoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import {
@@ -21,7 +21,7 @@ const start = 1_800_000_000;
 const TABLE = 'Holdfast';
 
 let stores: MemoryStores;
-let kms: KMSClient;
+let kms: KmsClient;
 let keyId: string;
 let close: () => Promise<void>;
 
@@ -33,13 +33,13 @@ beforeAll(async () => {
   principals.add('TEST', emulatorPrincipal);
   const service = await startKms({ folder: undefined, principals });
   ({ keyId } = service.createKey('Seal', {}));
-  kms = new KMSClient({
-    endpoint: service.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'TEST', secretAccessKey: 'x' },
+  kms = openKms({
+    AWS_ENDPOINT_URL_KMS: service.endpoint,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'TEST',
+    AWS_SECRET_ACCESS_KEY: 'x',
   });
   close = async () => {
-    kms.destroy();
     await Promise.all([service.close(), opened.close()]);
   };
 });

@@ -11,7 +11,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { requestHandler } from '../../../shared/aws-client-timeouts.ts';
-import { retryRequests, type Sleep } from './request-retries.ts';
+import { retryRequests, type Sleep } from '../../../shared/request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** With the function's own credentials. */

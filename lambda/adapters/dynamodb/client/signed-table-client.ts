@@ -2,8 +2,8 @@ import https from 'node:https';
 import { type ProcessEnvironment, resolveEndpoint } from '../../../shared/aws-endpoint.ts';
 import { type Credentials, credentialsIn, requestSigner } from '../../../shared/aws-request-signature.ts';
 import { type HttpReply, sendHttpRequest } from '../../../shared/http-exchange.ts';
+import { retryRequests, type Sleep } from '../../../shared/request-retries.ts';
 import { objectIn } from './attribute-values.ts';
-import { retryRequests, type Sleep } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 import { wireTableClient } from './wire-table-client.ts';
 
