@@ -17,6 +17,7 @@ export function* checkAuthorizationServer(facts: Facts): Generator<Finding> {
     yield* checkEndpoints(document, facts.url, mend);
     yield* checkCapabilities(document, mend);
     yield* checkClientAdmission(document, isOwn);
+    yield* listMachineGrants(document);
   }
   if (document !== undefined) yield checkKeys(facts);
   yield* checkRegistration(facts);
@@ -44,11 +45,15 @@ function isSecure(endpoint: string, server: string): boolean {
   );
 }
 
-function* checkCapabilities(document: Metadata, mend: string): Generator<Finding> {
-  const lists = (name: string, value: string) => {
+function listsOf(document: Metadata) {
+  return (name: string, value: string) => {
     const list = document[name];
     return Array.isArray(list) && list.includes(value);
   };
+}
+
+function* checkCapabilities(document: Metadata, mend: string): Generator<Finding> {
+  const lists = listsOf(document);
   yield lists('code_challenge_methods_supported', 'S256')
     ? ok('server/pkce', 'S256')
     : fail('server/pkce', 'code_challenge_methods_supported does not contain S256', {
@@ -104,6 +109,21 @@ function* checkClientAdmission(document: Metadata, isOwn: boolean): Generator<Fi
         why: 'Clients without a metadata document, which are still the majority, cannot connect.',
         mend: isOwn ? 'Set dynamicRegistration to open or allow-list.' : 'Enable it at the provider.',
       });
+}
+
+/** The grants without a browser, each of which the operator switches on (`docs/sign-in.md`). */
+function* listMachineGrants(document: Metadata): Generator<Finding> {
+  const lists = listsOf(document);
+  if (lists('grant_types_supported', 'client_credentials')) yield ok('server/machine-clients', 'client credentials');
+  if (!lists('grant_types_supported', 'urn:ietf:params:oauth:grant-type:jwt-bearer')) return;
+  const takesEnterprises = lists(
+    'authorization_grant_profiles_supported',
+    'urn:ietf:params:oauth:grant-profile:id-jag',
+  );
+  yield ok(
+    'server/assertions',
+    takesEnterprises ? 'assertions of trusted issuers, enterprises (ID-JAG) included' : 'assertions of workloads',
+  );
 }
 
 function checkKeys(facts: Facts): Finding {

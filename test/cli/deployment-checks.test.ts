@@ -17,6 +17,9 @@ const { url, facts, reply, document, onMetadata, challenge } = deployment;
 const { path, root, oauth, openid } = paths;
 
 let expiredCertificate = '';
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const ID_JAG = 'urn:ietf:params:oauth:grant-profile:id-jag';
+
 beforeAll(async () => {
   const { cert } = await certificateUntil(new Date(Date.now() - 1000));
   expiredCertificate = cert.replace(/-----[^-]+-----|\s/g, '');
@@ -30,6 +33,23 @@ test('reports no problem on a healthy deployment', async () => {
   expect(problems(findings)).toEqual([]);
   expect(findings.map(({ check }) => check)).toEqual(
     expect.arrayContaining(['registration', 'authorize/foreign-redirect']),
+  );
+});
+
+test.each([
+  [{}, []],
+  [{ grant_types_supported: ['refresh_token', 'client_credentials'] }, ['client credentials']],
+  [{ grant_types_supported: ['refresh_token', JWT_BEARER] }, ['assertions of workloads']],
+  [
+    { grant_types_supported: ['refresh_token', JWT_BEARER], authorization_grant_profiles_supported: [ID_JAG] },
+    ['assertions of trusted issuers, enterprises (ID-JAG) included'],
+  ],
+])('states the grants without a browser that the metadata has: %j', async (members, stated) => {
+  onMetadata((json) => Object.assign(json, members))();
+  const findings = checkDeployment(await facts());
+  const names = ['server/machine-clients', 'server/assertions'];
+  expect(findings.filter(({ check }) => names.includes(check)).map(({ verdict, found }) => [verdict, found])).toEqual(
+    stated.map((found) => ['ok', found]),
   );
 });
 
