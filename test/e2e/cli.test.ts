@@ -424,7 +424,8 @@ describe('revocation and erasure', () => {
   });
 
   test('clients list shows the grants, and clients revoke ends one', async () => {
-    const { items } = await answer<ResultPage<GrantRow>>('clients', 'list', '--user', 'alan@example.com');
+    const ofClients = ({ items }: ResultPage<GrantRow>) => items.filter(({ isToken }) => !isToken);
+    const items = ofClients(await answer('clients', 'list', '--user', 'alan@example.com'));
     expect(items).toMatchObject([
       { clientName: 'Assistant under test', status: 'active', userName: 'alan@example.com' },
     ]);
@@ -432,7 +433,7 @@ describe('revocation and erasure', () => {
     expect(JSON.parse(out)).toEqual({ revoked: 1 });
     alan.memory.saveTokens({ ...alan.memory.tokens()!, refresh_token: undefined } as never);
     await expect(alan.call('whoami')).rejects.toThrow();
-    const { items: after } = await answer<ResultPage<GrantRow>>('clients', 'list', '--status', 'revoked');
+    const after = ofClients(await answer('clients', 'list', '--status', 'revoked'));
     expect(after.map(({ id }) => id)).toEqual([items[0]!.id]);
     expect((await ada.call('whoami')).isError).toBe(false);
   });
