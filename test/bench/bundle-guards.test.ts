@@ -135,7 +135,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 223 modules', () => {
+  test('the MCP function contains these packages and at most 224 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -148,7 +148,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(223);
+    expect(sum(packages.values())).toBeLessThanOrEqual(224);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

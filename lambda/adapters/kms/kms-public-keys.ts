@@ -1,5 +1,6 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
+import { settleAll } from '../../core/support/settle-all.ts';
 import { bytesOf, type KmsClient } from './kms-client.ts';
 
 /**
@@ -11,7 +12,7 @@ export function kmsPublicKeys(kms: KmsClient, keyIds: readonly string[]): Signer
   let published: ReturnType<Signer['publicKeys']> | undefined;
   const readKey = async (KeyId: string) => publicJwk(bytesOf((await kms('GetPublicKey', { KeyId })).PublicKey));
   return () => {
-    published ??= Promise.all(keyIds.map(readKey)).catch((error) => {
+    published ??= settleAll(keyIds.map(readKey)).catch((error) => {
       published = undefined;
       throw error;
     });

@@ -3,6 +3,7 @@ import type { SignInSecrets, UpstreamIdentity, UpstreamTokens } from '../identit
 import { sha256 } from '../support/crypto.ts';
 import { throughOutage } from '../support/outage-patience.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { settleAll } from '../support/settle-all.ts';
 import { CODE_SECONDS, type UpstreamState } from './authorization-flow.ts';
 import { redirect } from './client-redirect.ts';
 import { derivedSecret, signInSecrets } from './derived-secret.ts';
@@ -119,7 +120,7 @@ async function complete(
   const { flows, upstreamProvider, userNames, now } = dependencies;
   const { stateHash, upstream, secrets } = signIn;
   const isCompleted = upstream.completedAt !== undefined;
-  const [prepared] = await Promise.all([result.prepare(), userNames?.load()]);
+  const [prepared] = await settleAll([result.prepare(), userNames?.load()]);
   const code = response.get('code');
   if (code === null && isCompleted) throw oauthError('upstream_state_closed');
   if (code !== null && !(await flows.beginRedemption(stateHash, await sha256(code), now()))) {

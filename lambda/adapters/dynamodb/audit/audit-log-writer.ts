@@ -1,4 +1,5 @@
 import { type AuditLogWriter, callName } from '../../../core/audit/tool-call.ts';
+import { settleAll } from '../../../core/support/settle-all.ts';
 import * as itemType from '../../../shared/item-types.ts';
 import { callTable, partition, succeeded, type TableConnection } from '../table-connection.ts';
 import { markerItem } from './call-markers.ts';
@@ -29,10 +30,7 @@ export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: Tabl
         marked.add(name);
       };
       const condition = unlessLogged && { ConditionExpression: 'attribute_not_exists(pk)' };
-      const writes = [succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()];
-      // Both end before the response does, whose function Lambda freezes then.
-      await Promise.allSettled(writes);
-      await Promise.all(writes);
+      await settleAll([succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { accountCookie, setAccountCookie } from '../../identity/known-account.ts';
 import type { UpstreamIdentity } from '../../identity/upstream-provider.ts';
 import { randomId, sha256 } from '../../support/crypto.ts';
+import { settleAll } from '../../support/settle-all.ts';
 import { type AuthorizationRequest, CODE_SECONDS, type UpstreamState } from '../authorization-flow.ts';
 import { redirect, redirectErrorToClient, redirectToClient } from '../client-redirect.ts';
 import { dashboardSessionResult } from '../dashboard-session-result.ts';
@@ -130,7 +131,7 @@ function authorizationUrl(
 const rememberingAccount = (facade: Facade, result: SignInResult): SignInResult => ({
   ...result,
   async prepare() {
-    const [prepared] = await Promise.all([result.prepare(), facade.macKey.load()]);
+    const [prepared] = await settleAll([result.prepare(), facade.macKey.load()]);
     return prepared;
   },
   async completed(headers, signedIn) {
