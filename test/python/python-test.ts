@@ -1,18 +1,21 @@
 /**
  * Runs the example in `examples/python` behind the local emulator, in both eras of the protocol: tools, progress, errors,
- * elicitation, resources, prompts, and the assertion of the user.
+ * elicitation, resources, prompts, and the assertion of the user. Machine clients of the SDK of Python call its tools.
  *
  * `npm run test:python`. It needs a Python with `examples/python/requirements.txt`; without it, it prints how to install
  * them, and fails in CI only.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { assemblyOfSources, changed } from '../../bench/harness/assembly.ts';
+import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
+import { assemblyOfSources, changed, setVariables } from '../../bench/harness/assembly.ts';
 import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
 import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { freePort } from '../../local/free-port.ts';
+import { runCli } from '../support/cli-process.ts';
 import { forwardingEdits, forwardTo } from '../support/forwarding-project.ts';
 
 const START_SECONDS = 60;
@@ -37,7 +40,11 @@ function check(name: string, seen: unknown, expected: unknown): void {
 
 const port = await freePort();
 const url = `http://127.0.0.1:${port}/mcp`;
-const assembly = changed(await assemblyOfSources(forwardingEdits), forwardTo(url));
+const assembly = changed(await assemblyOfSources(forwardingEdits), (resources) => {
+  forwardTo(url)(resources);
+  // As the setting `machineClients: {}`.
+  setVariables(resources, 'OAuth', { MACHINE_CLIENTS: '[]', MACHINE_TOKEN_MINUTES: '60' });
+});
 const emulator = await EmulatorProcess.run({ assembly });
 const python = spawn('python3', ['-m', 'uvicorn', 'server:app', '--port', String(port), '--log-level', 'warning'], {
   cwd: folder,
@@ -51,6 +58,7 @@ try {
   const authorization = { authorization: `Bearer ${access_token}` };
   check('an access token is no assertion', (await post(authorization)).status, 401);
   for (const mode of ['legacy', { pin: '2026-07-28' }] as const) await story(mode, authorization);
+  await callAsMachines();
 } finally {
   python.kill();
   await emulator.stop();
@@ -98,6 +106,30 @@ async function story(mode: 'legacy' | { pin: string }, headers: Record<string, s
   const prompt = await client.getPrompt({ name: 'review', arguments: { order: '7' } });
   check(`${era}: a prompt`, (prompt.messages[0]!.content as { text?: string }).text, 'Review order 7');
   await client.close();
+}
+
+/** Calls a tool by the SDK of Python as a client with a secret, and as one with a key. */
+async function callAsMachines(): Promise<void> {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwks = join(emulator.folder, 'machine-jwks.json');
+  writeFileSync(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] }));
+  const bySecret = await addMachine('by-secret');
+  const byKey = { ...(await addMachine('by-key', '--jwks', jwks)), key: await exportPKCS8(privateKey) };
+  const run = { url: emulator.mcpUrl, issuer: emulator.origin, machines: [bySecret, byKey] };
+  const program = join(import.meta.dirname, 'machine_client.py');
+  const { stdout } = await promisify(execFile)('python3', [program, JSON.stringify(run)]);
+  const [secretLegacy, secretModern, keyLegacy, keyModern] = JSON.parse(stdout);
+  check('2025 era: a machine client with a secret calls a tool', secretLegacy, bySecret.client_id);
+  check('2026-07-28: a machine client with a secret calls a tool', secretModern, bySecret.client_id);
+  check('2025 era: a machine client with a key calls a tool', keyLegacy, byKey.client_id);
+  check('2026-07-28: a machine client with a key calls a tool', keyModern, byKey.client_id);
+}
+
+async function addMachine(name: string, ...options: string[]): Promise<{ client_id: string; client_secret?: string }> {
+  const args = ['clients', 'add', name, '--scopes', 'mcp', ...options, '--local', '--json'];
+  const { code, out, errors } = await runCli(args, { HOLDFAST_DATA: emulator.folder });
+  if (code !== 0) throw new Error(`clients add ${name} ended with ${code}: ${errors}`);
+  return JSON.parse(out);
 }
 
 function post(headers: Record<string, string>): Promise<Response> {
