@@ -29,6 +29,7 @@ import { readEnterpriseIssuers, readWorkloads } from '../core/oauth/assertions/c
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
 import { readMachineClients, readPreregisteredClients } from '../core/oauth/clients/configured-clients.ts';
 import { issuerKeysIn } from '../core/oauth/clients/issuer-documents.ts';
+import type { RateLimitStore } from '../core/oauth/clients/rate-limit.ts';
 import type { DocumentSource } from '../core/oauth/endpoints/public-documents.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { failedDocument, handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
@@ -95,12 +96,12 @@ export function openAuthorizationServer(
   const rateLimits = dynamoRateLimitStore(table);
   const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
 
-  /** Documents at URLs that clients or the operator chose, cached in the table. */
-  const documentsOf = (options: HttpsOptions) =>
+  /** Documents cached in the table. @param limits of their fetches, for URLs that strangers choose */
+  const documentsOf = (limits: RateLimitStore | undefined, options: Partial<HttpsOptions> = {}) =>
     new ClientDocuments({
       store: dynamoDocumentStore(table),
-      rateLimits,
-      fetcher: httpsDocuments(options),
+      rateLimits: limits,
+      fetcher: httpsDocuments({ anywhere: fetchAnywhere, ...options }),
       reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
       clock: systemClock,
       random: Math.random,
@@ -136,9 +137,9 @@ export function openAuthorizationServer(
     },
     clients: dynamoClientStore(table),
     machineClients: dynamoMachineClientStore(table),
-    documents: documentsOf({ anywhere: fetchAnywhere }),
+    documents: documentsOf(rateLimits),
     // Key sets of large providers have tens of kilobytes.
-    issuerKeys: issuerKeysIn(documentsOf({ anywhere: false, largestBytes: 100 * 1024 })),
+    issuerKeys: issuerKeysIn(documentsOf(undefined, { largestBytes: 100 * 1024 })),
     groupsIn,
     assertions: dynamoAssertionStore(table),
     flows: dynamoFlowStore(table),

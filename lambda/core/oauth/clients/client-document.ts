@@ -96,14 +96,17 @@ export function readClientMetadata(text: string, clientId: string, reach: FetchR
 
 export const readKeySet = (text: string): JSONWebKeySet => parse(publicKeySet, text) as JSONWebKeySet;
 
-function parse<T extends z.core.$ZodType>(schema: T, text: string): z.output<T> {
-  let json: unknown;
+/** @throws ClientDocumentError */
+export function readJson(text: string): unknown {
   try {
-    json = parseJson(text);
+    return parseJson(text);
   } catch {
     throw new ClientDocumentError('it is not JSON');
   }
-  const result = z.safeParse(schema, json);
+}
+
+function parse<T extends z.core.$ZodType>(schema: T, text: string): z.output<T> {
+  const result = z.safeParse(schema, readJson(text));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new ClientDocumentError(`${issue?.path.join('.') || 'it'}: ${issue?.message}`);

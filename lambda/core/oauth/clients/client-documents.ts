@@ -32,7 +32,7 @@ export interface DocumentFetcher {
   fetch(url: string, etag?: string): Promise<FetchedDocument>;
 }
 
-/** Fetched documents, by the digest of their URL. Throws `ServiceUnavailableError` when the store does not respond. */
+/** Fetched documents, by the digest of their URL and their use. Throws `ServiceUnavailableError` when the store does not respond. */
 export interface DocumentStore {
   findDocument(urlHash: string): Promise<CachedDocument | undefined>;
   /** Takes the lease to fetch the document until `until`; false while another process holds it. */
@@ -62,7 +62,8 @@ const POLL_MILLISECONDS = 200;
 const KEYS_SETTLE_SECONDS = 60;
 type Dependencies = {
   store: DocumentStore;
-  rateLimits: RateLimitStore;
+  /** Undefined where the operator chose the URLs: strangers cannot use these limits up then. */
+  rateLimits: RateLimitStore | undefined;
   fetcher: DocumentFetcher;
   reach: FetchReach;
   clock: Clock;
@@ -72,6 +73,12 @@ type Dependencies = {
 };
 
 type Reader<T> = (text: string) => T;
+
+/**
+ * The use of a document. Each use has a cache entry apart: a client can name any document as its own, and the rejection of
+ * that must not end the other use.
+ */
+export type DocumentUse = 'client' | 'client-keys' | 'issuer' | 'issuer-keys';
 
 /** Clients' documents: each is fetched by one process of the deployment at a time, within the rate limits. */
 export class ClientDocuments {
@@ -87,23 +94,23 @@ export class ClientDocuments {
     if (!mayFetch(clientId, 'client-id', reach)) {
       throw new ClientDocumentError('client_id must be a public https URL on port 443 with a path');
     }
-    return this.load(clientId, (text) => readClientMetadata(text, clientId, reach));
+    return this.load(clientId, 'client', (text) => readClientMetadata(text, clientId, reach));
   }
 
   /**
-   * The keys of a client.
+   * The keys of a client or an issuer.
    *
    * @param refresh whether the cached set lacks the key that is needed
    * @throws ClientDocumentError, ServiceUnavailableError
    */
-  keys(url: string, refresh = false): Promise<JSONWebKeySet> {
-    return this.load(url, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
+  keys(url: string, refresh = false, use: DocumentUse = 'client-keys'): Promise<JSONWebKeySet> {
+    return this.load(url, use, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
   }
 
   /** Reads a document at a URL that the caller may fetch. @throws ClientDocumentError, ServiceUnavailableError */
-  async load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
+  async load<T>(url: string, use: DocumentUse, read: Reader<T>, newerThan?: number): Promise<T> {
     const { store, clock, random } = this.#dependencies;
-    const urlHash = await sha256(url);
+    const urlHash = await sha256(use === 'client' ? url : `${use} ${url}`);
     let previous: ValidDocument | undefined;
     const latestBeginning = clock.now() + LATEST_BEGINNING_MILLISECONDS;
     const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
@@ -174,11 +181,14 @@ export class ClientDocuments {
 
   /** When the rate limits admit a fetch: a host's own limit admits again in a moment, the limit of all hosts does not. */
   async #turn(url: string): Promise<'now' | 'soon' | 'not-soon'> {
+    const { rateLimits, clock, random } = this.#dependencies;
+    if (!rateLimits) return 'now';
+    const limits = { rateLimits, clock, random };
     // The host's limit is charged first, so that one host cannot exhaust the limit of all hosts.
-    if (!(await isAdmitted(this.#dependencies, new URL(url).host, EACH_HOST))) return 'soon';
-    const first = Math.floor(this.#dependencies.random() * SHARDS);
+    if (!(await isAdmitted(limits, new URL(url).host, EACH_HOST))) return 'soon';
+    const first = Math.floor(random() * SHARDS);
     for (let shard = first; shard < first + SHARD_ATTEMPTS; shard++) {
-      if (await isAdmitted(this.#dependencies, shardName(shard), EACH_SHARD)) return 'now';
+      if (await isAdmitted(limits, shardName(shard), EACH_SHARD)) return 'now';
     }
     return 'not-soon';
   }
