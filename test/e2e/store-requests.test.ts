@@ -1,7 +1,11 @@
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
+import { ASSERTION_GRANT, AssertionIssuer } from '../support/assertion-issuer.ts';
+import { runCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { DocumentClouds, unsafely } from '../support/document-server.ts';
+import type { Item, TestCloud } from '../support/test-cloud.ts';
+import { basic } from '../support/token-facade.ts';
 import { grantOf, json } from '../support/wire-checks.ts';
 
 /**
@@ -14,20 +18,32 @@ import { grantOf, json } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
+let clouds: DocumentClouds;
 let target: TestCloud;
 let client: OAuthClient;
+/** Of an enterprise, and of workloads; `nightly`, a machine client, has the same key. */
+let issuer: AssertionIssuer;
 /** The tokens of a grant whose upstream tokens were refreshed within the last minute. */
 let tokens: Tokens;
 /** A legacy session that was used within the last minute. */
 let session: Record<string, string>;
 
 beforeAll(async () => {
-  target = await TestCloud.start();
+  clouds = await DocumentClouds.create();
+  issuer = await AssertionIssuer.at(await clouds.documents());
+  const trusted = { issuer: issuer.issuer, jwksUri: `${issuer.issuer}/jwks.json` };
+  target = await clouds.cloud({
+    ...unsafely,
+    MACHINE_CLIENTS: JSON.stringify([{ id: 'nightly', scopes: ['mcp'], jwks: issuer.jwks }]),
+    MACHINE_TOKEN_MINUTES: '60',
+    WORKLOADS: JSON.stringify([{ ...trusted, name: 'deploy', subject: 'job', scopes: ['mcp'], singleUse: true }]),
+    ENTERPRISE_ISSUERS: JSON.stringify([trusted]),
+  });
   ({ client, tokens } = await target.signedIn());
   tokens = await refreshed(tokens);
   session = await newSession(tokens);
 });
-afterAll(() => target?.stop());
+afterAll(() => clouds?.end());
 
 const refreshed = async ({ refresh_token }: Tokens) => (await json(await client.refresh(refresh_token))) as Tokens;
 
@@ -116,6 +132,61 @@ test('a refresh with an upstream refresh: two more, one decryption and one data 
   expect(counted).toEqual({
     dynamodb: { GetItem: 1, BatchGetItem: 1, UpdateItem: 1, TransactWriteItems: 2 },
     kms: { Decrypt: 1, GenerateDataKey: 1, Sign: 1 },
+  });
+});
+
+describe('a token without a sign-in, with one signature', () => {
+  const byKey = async () => ({
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: await issuer.clientAssertion(target.origin, 'nightly'),
+  });
+  const tokenFor = async (form: Record<string, string>, headers: Record<string, string> = {}) => {
+    const body = new URLSearchParams(form);
+    expect((await fetch(`${target.origin}/token`, { method: 'POST', body, headers })).status).toBe(200);
+  };
+  /** The requests of the first two tokens: the first one stores the grant. */
+  const requestsOfTwo = async (request: () => Promise<void>) => [await requestsOf(request), await requestsOf(request)];
+  const newClient = async (name: string): Promise<{ client_id: string; client_secret: string }> => {
+    const command = ['clients', 'add', name, '--scopes', 'mcp', '--local', '--json'];
+    return JSON.parse((await runCli(command, { HOLDFAST_DATA: target.folder })).out);
+  };
+
+  test('of a machine client by its secret: four, and one more for the first one', async () => {
+    const { client_id, client_secret } = await newClient('counted');
+    const request = () => tokenFor({ grant_type: 'client_credentials' }, basic(client_id, client_secret));
+    const [first, second] = await requestsOfTwo(request);
+    expect(first).toEqual({ dynamodb: { GetItem: 2, BatchGetItem: 1, TransactWriteItems: 2 }, kms: { Sign: 1 } });
+    expect(second).toEqual({ dynamodb: { GetItem: 2, BatchGetItem: 1, TransactWriteItems: 1 }, kms: { Sign: 1 } });
+  });
+
+  test('of a machine client by its key in the settings: four', async () => {
+    const request = async () => tokenFor({ grant_type: 'client_credentials', ...(await byKey()) });
+    const each = { dynamodb: { GetItem: 1, BatchGetItem: 1, TransactWriteItems: 2 }, kms: { Sign: 1 } };
+    expect(await requestsOfTwo(request)).toEqual([each, each]);
+  });
+
+  test('of a workload: five', async () => {
+    const request = async () =>
+      tokenFor({ grant_type: ASSERTION_GRANT, assertion: await issuer.workloadToken(target.origin, 'job') });
+    // The first token also fetches the keys of the issuer.
+    const [, second] = await requestsOfTwo(request);
+    expect(second).toEqual({ dynamodb: { GetItem: 2, BatchGetItem: 1, TransactWriteItems: 2 }, kms: { Sign: 1 } });
+  });
+
+  test('of a user of an enterprise: five by a client with a key in the settings, six by one with a secret', async () => {
+    const byAssertion = async () => {
+      const assertion = await issuer.idJag(target.origin, 'nightly', 'ada');
+      await tokenFor({ grant_type: ASSERTION_GRANT, assertion, ...(await byKey()) });
+    };
+    const five = { dynamodb: { GetItem: 2, BatchGetItem: 1, TransactWriteItems: 2 }, kms: { Sign: 1 } };
+    expect(await requestsOfTwo(byAssertion)).toEqual([five, five]);
+    const { client_id, client_secret } = await newClient('enterprise-app');
+    const bySecret = async () => {
+      const assertion = await issuer.idJag(target.origin, client_id, 'ada');
+      await tokenFor({ grant_type: ASSERTION_GRANT, assertion }, basic(client_id, client_secret));
+    };
+    const six = { dynamodb: { GetItem: 3, BatchGetItem: 1, TransactWriteItems: 2 }, kms: { Sign: 1 } };
+    expect(await requestsOfTwo(bySecret)).toEqual([six, six]);
   });
 });
 
