@@ -1,3 +1,4 @@
+import { setVariables } from '../../bench/harness/assembly.ts';
 import {
   callTool,
   initialize,
@@ -7,19 +8,26 @@ import {
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
 import { Browser, formOf } from '../../local/testing/form-browser.ts';
+import { AssertionIssuer, redeemAssertion } from '../support/assertion-issuer.ts';
+import { runCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { basic } from '../support/token-facade.ts';
 import { grantOf, json } from '../support/wire-checks.ts';
 
 /** One run with sign-in, calls and failures of every kind, followed by a search for its secrets. */
 
 jest.setTimeout(60_000);
 
+type MachineClient = { client_id: string; client_secret: string };
+
 type RecordedResponse = { url: string; status: number; location: string | null; text: string };
 
 let provider: Provider;
 let target: TestCloud;
+/** Of workloads, and of an enterprise; `nightly`, a machine client, has the same key. */
+let signer: AssertionIssuer;
 const responses: RecordedResponse[] = [];
 /** Secrets of one party each, by name. */
 const secrets = new Map<string, string>();
@@ -59,10 +67,73 @@ async function signIn(client: OAuthClient): Promise<Tokens> {
   return tokens;
 }
 
+/** @returns the header of the session */
+async function newSession(token: string): Promise<Record<string, string>> {
+  const started = await postMcp(target.origin, token, initialize);
+  return { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+}
+
+const basicOf = ({ client_id, client_secret }: MachineClient) => basic(client_id, client_secret);
+
+/** Signs a machine client, a workload and a user of an enterprise in, and fails to, in every way that presents a secret. */
+async function signInWithoutBrowser(): Promise<void> {
+  const command = ['clients', 'add', 'reports', '--scopes', 'mcp', '--local', '--json'];
+  const client: MachineClient = JSON.parse((await runCli(command, { HOLDFAST_DATA: target.folder })).out);
+  recordSecret('machine client secret', client.client_secret.slice('hms_'.length));
+  const requestToken = (form: Record<string, string>, headers: Record<string, string> = {}) =>
+    fetch(`${target.origin}/token`, { method: 'POST', headers, body: new URLSearchParams(form) });
+  const bySecret = (headers = basicOf(client), form: Record<string, string> = {}) =>
+    requestToken({ grant_type: 'client_credentials', ...form }, headers);
+  const clientAssertion = async (name: string) => ({
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: recordSecret(name, await signer.clientAssertion(target.origin, 'nightly')),
+  });
+  const byKey = await clientAssertion('client assertion');
+  const workloadToken = recordSecret('workload token', await signer.workloadToken(target.origin, 'job'));
+  const idJag = recordSecret('ID-JAG', await signer.idJag(target.origin, client.client_id, 'ada'));
+  const redeem = (assertion: string) => redeemAssertion(target.origin, assertion, basicOf(client));
+  const requests: [string, () => Promise<Response>][] = [
+    ['machine client', () => bySecret()],
+    ['machine client with a key', () => requestToken({ grant_type: 'client_credentials', ...byKey })],
+    ['workload', () => redeemAssertion(target.origin, workloadToken)],
+    ['user of an enterprise', () => redeem(idJag)],
+  ];
+  for (const service of ['dynamodb', 'kms'] as const) {
+    await target.without(service, async () => {
+      const answers = await Promise.all(requests.map(([, request]) => request()));
+      expect(answers.map(({ status }) => status)).toEqual(requests.map(() => 503));
+    });
+  }
+  for (const [name, request] of requests) {
+    const { access_token } = (await json(await request())) as { access_token: string };
+    recordSecret(`access token of the ${name}`, access_token);
+    const session = await newSession(access_token);
+    const called = await postMcp(target.origin, access_token, callTool('whoami'), session);
+    expect([name, called.status]).toEqual([name, 200]);
+  }
+  const wrongSecret = recordSecret('wrong machine client secret', `hms_${'w'.repeat(43)}`);
+  const forged = (assertion: string) => recordSecret('forged assertion', `${assertion.slice(0, -20)}${'A'.repeat(20)}`);
+  const failures = [
+    await bySecret(basicOf({ ...client, client_secret: wrongSecret })),
+    await bySecret(basicOf(client), { resource: client.client_secret }),
+    await bySecret(basicOf(client), { client_secret: client.client_secret }),
+    await requestToken({ grant_type: 'client_credentials', ...byKey }),
+    await requestToken({ grant_type: 'client_credentials', ...byKey, client_id: client.client_id }),
+    await redeem(workloadToken),
+    await redeem(idJag),
+    await redeemAssertion(target.origin, idJag),
+    await redeem(forged(idJag)),
+    await redeem(
+      recordSecret('ID-JAG for another server', await signer.idJag('https://other.example', client.client_id, 'ada')),
+    ),
+    await redeem(recordSecret('token of another workload', await signer.workloadToken(target.origin, 'other'))),
+  ];
+  expect(new Set(failures.map(({ status }) => status))).toEqual(new Set([400, 401]));
+}
+
 /** Calls every tool with a confidential argument. */
 async function callEveryTool({ access_token }: Tokens): Promise<void> {
-  const started = await postMcp(target.origin, access_token, initialize);
-  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  const session = await newSession(access_token);
   const send = async (body: unknown) => (await postMcp(target.origin, access_token, body, session)).text();
   const listed = await send({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   const names = Array.from(listed.matchAll(/"name":"(\w+)"/g), ([, name]) => name!);
@@ -90,9 +161,11 @@ async function provokeFailures(client: OAuthClient, tokens: Tokens): Promise<voi
   );
   for (const service of ['dynamodb', 'kms'] as const) {
     await target.without(service, async () => {
-      await client.refresh(tokens.refresh_token);
-      await client.redeem('hac1_x');
-      await postMcp(target.origin, tokens.access_token, initialize);
+      await Promise.all([
+        client.refresh(tokens.refresh_token),
+        client.redeem('hac1_x'),
+        postMcp(target.origin, tokens.access_token, initialize),
+      ]);
     });
   }
   await target.without('dynamodb', () => client.revoke(tokens.refresh_token));
@@ -107,7 +180,19 @@ async function provokeFailures(client: OAuthClient, tokens: Tokens): Promise<voi
 
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await TestCloud.start({ change: provider.use });
+  signer = await AssertionIssuer.create('https://acme.example');
+  const trusted = { issuer: signer.issuer, jwks: signer.jwks };
+  target = await TestCloud.start({
+    change: (resources) => {
+      provider.use(resources);
+      setVariables(resources, 'OAuth', {
+        MACHINE_CLIENTS: JSON.stringify([{ id: 'nightly', scopes: ['mcp'], jwks: signer.jwks }]),
+        MACHINE_TOKEN_MINUTES: '60',
+        WORKLOADS: JSON.stringify([{ ...trusted, name: 'deploy', subject: 'job', scopes: ['mcp'], singleUse: true }]),
+        ENTERPRISE_ISSUERS: JSON.stringify([trusted]),
+      });
+    },
+  });
   // During the outages of the table and of the keys.
   target.expectFailures('session_failed', 'tool_failed');
   const send = globalThis.fetch;
@@ -147,6 +232,7 @@ beforeAll(async () => {
   recordSecret('personal access token', token.slice('hfp_'.length));
   await callEveryTool({ ...next, access_token: token });
   await postMcp(target.origin, `${token.slice(0, -20)}${'A'.repeat(20)}`, initialize);
+  await signInWithoutBrowser();
   await provokeFailures(client, next);
   itemsAtTheEnd = await target.items();
   await client.revoke(next.access_token);
@@ -176,7 +262,7 @@ test('A109: the logs contain no secret and no tool argument', () => {
 
 test('A109: the table contains no secret at the end of the run', () => {
   expect(itemsAtTheEnd.map(({ pk }) => pk.split('#')[0])).toEqual(
-    expect.arrayContaining(['CL', 'CO', 'D', 'G', 'K', 'N', 'S', 'T', 'U']),
+    expect.arrayContaining(['CL', 'CO', 'D', 'G', 'JT', 'K', 'N', 'S', 'T', 'U']),
   );
   expect(found(JSON.stringify(itemsAtTheEnd))).toEqual([]);
 });
