@@ -100,7 +100,13 @@ test.each(assistants)('%s signs in at the provider and calls tools', async (_nam
   expect(provider.authorizationRequest.get('resource')).toBe(mcpUrl());
   const who = JSON.parse((await assistant.call('whoami')).text);
   expect(who).toEqual({
-    user: { key: await userKey(provider.issuer, 'ada'), issuer: provider.issuer, subject: 'ada', groups: [] },
+    user: {
+      key: await userKey(provider.issuer, 'ada'),
+      kind: 'person',
+      issuer: provider.issuer,
+      subject: 'ada',
+      groups: [],
+    },
     client: { id: CLIENT.id, name: CLIENT.id },
     scopes: expect.arrayContaining(['mcp', 'profile', 'email']),
   });

@@ -102,7 +102,7 @@ describe('a machine client', () => {
       await connectV1(new V1ClientCredentialsProvider(bySecret(credentials))),
     ]) {
       expect(await callerOf(client)).toMatchObject({
-        user: { issuer: cloud.origin, subject: credentials.client_id, groups: [] },
+        user: { kind: 'service', issuer: cloud.origin, subject: credentials.client_id, groups: [] },
         client: { id: credentials.client_id, name: 'reports' },
         scopes: ['mcp'],
       });

@@ -70,6 +70,7 @@ describe.each(['modern', 'legacy'] as const)('a client of the %s era', (era) => 
     const client = await connect({ user: 'grace', groups: ['editors'], scopes: ['admin'] });
     expect(await call(client, 'whoami')).toEqual({
       key: expect.stringMatching(/^[\w-]{43}$/),
+      kind: 'person',
       issuer: 'https://idp.holdfast.test',
       subject: 'grace',
       groups: ['editors'],

@@ -1,6 +1,6 @@
 import { isPersonal } from '../../shared/personal-token.ts';
 import type { Caller } from '../access/caller.ts';
-import { kindOf } from '../access/grant.ts';
+import { kindOf, type PrincipalKind } from '../access/grant.ts';
 import type { TokenExchange } from '../identity/token-exchange.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import { nameOfSession } from '../sessions/session.ts';
@@ -17,7 +17,9 @@ export type ToolContext = {
   user: {
     /** Stable and opaque: the key for a user's data. Never an e-mail address. */
     key: string;
-    /** `iss` and `sub` at the identity provider. */
+    /** `person`: signed in, also at another time or at an enterprise. `service`: a machine client, or a workload. */
+    kind: PrincipalKind;
+    /** `iss` and `sub` at the identity provider; of a service, see `docs/sign-in.md`. */
     issuer: string;
     subject: string;
     /**
@@ -128,7 +130,13 @@ export function createToolContext(
     list: (...request) => guarded(state.list(...request)),
   };
   return {
-    user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
+    user: {
+      key: grant.user,
+      kind: kindOf(grant),
+      issuer: grant.issuer,
+      subject: grant.subject,
+      groups: grant.groups,
+    },
     client: { id: grant.client, name: grant.clientName },
     session: {
       id: nameOfSession(session),
