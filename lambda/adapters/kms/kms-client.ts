@@ -31,25 +31,16 @@ export function openKms(
   environment: ProcessEnvironment = process.env,
   retry = retryRequests(['throttling', 'transient']),
 ): KmsClient {
-  const { url, region } = resolveEndpoint('kms', environment);
-  const sign = requestSigner('kms', url, region, credentialsIn(environment));
-  // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
-  const { Agent, request } = url.protocol === 'https:' ? https : process.getBuiltinModule('node:http');
-  const target = {
-    agent: new Agent({ keepAlive: true }),
-    method: 'POST',
-    // A URL has an IPv6 address in brackets.
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port || undefined,
-    path: url.pathname,
-  };
+  let connected: ReturnType<typeof connectionIn> | undefined;
 
   return async (operation, input) => {
+    connected ??= connectionIn(environment);
+    const { host, target, request, sign } = connected;
     const body = Buffer.from(JSON.stringify(input));
     const headers = {
       'content-type': 'application/x-amz-json-1.1',
       'content-length': String(body.length),
-      host: url.host,
+      host,
       'x-amz-target': `TrentService.${operation}`,
     };
     try {
@@ -63,6 +54,22 @@ export function openKms(
       throw new ServiceUnavailableError('The key service', error);
     }
   };
+}
+
+/** Made for the first request: a server is loaded outside of Lambda too. */
+function connectionIn(environment: ProcessEnvironment) {
+  const { url, region } = resolveEndpoint('kms', environment);
+  // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
+  const { Agent, request } = url.protocol === 'https:' ? https : process.getBuiltinModule('node:http');
+  const target = {
+    agent: new Agent({ keepAlive: true }),
+    method: 'POST',
+    // A URL has an IPv6 address in brackets.
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port || undefined,
+    path: url.pathname,
+  };
+  return { host: url.host, target, request, sign: requestSigner('kms', url, region, credentialsIn(environment)) };
 }
 
 function outcomeOf(operation: string, input: object, { status, body }: HttpReply): Record<string, unknown> {
