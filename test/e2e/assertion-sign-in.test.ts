@@ -45,7 +45,7 @@ beforeAll(async () => {
       { ...rule, name: 'silent', issuer: silent.issuer },
     ]),
   });
-  client = await answer('clients', 'add', 'desk-app', '--scopes', 'mcp');
+  client = await answer('clients', 'add', 'notes-app', '--scopes', 'mcp');
 });
 afterAll(() => clouds?.end());
 
@@ -96,7 +96,7 @@ describe('a user of an enterprise', () => {
     const caller = await signIn();
     expect(caller).toMatchObject({
       user: { kind: 'person', issuer: issuer.issuer, subject: 'ada', groups: [] },
-      client: { id: client.client_id, name: 'desk-app' },
+      client: { id: client.client_id, name: 'notes-app' },
       scopes: ['mcp'],
     });
   });

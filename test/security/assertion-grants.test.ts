@@ -34,7 +34,7 @@ let server: TokenFacade;
 beforeEach(() => {
   const rule = { issuer: github, scopes: ['mcp', 'notes'], singleUse: true };
   const machineClients: MachineClient[] = [
-    { id: 'desk-app', name: 'App', scopes: ['mcp', 'notes'], keys: { jwks: { keys: [clientKey.jwk] } } },
+    { id: 'notes-app', name: 'App', scopes: ['mcp', 'notes'], keys: { jwks: { keys: [clientKey.jwk] } } },
     { id: 'other-app', name: 'Other', scopes: ['mcp'], keys: { jwks: { keys: [clientKey.jwk] } } },
   ];
   server = new TokenFacade({
@@ -68,7 +68,7 @@ const idJag = (claims = {}, header = {}, key = platform) =>
       iss: okta,
       sub: 'ada',
       aud: publicUrl,
-      client_id: 'desk-app',
+      client_id: 'notes-app',
       resource: `${publicUrl}/mcp`,
       scope: 'mcp',
       groups: ['staff'],
@@ -77,13 +77,13 @@ const idJag = (claims = {}, header = {}, key = platform) =>
     { typ: 'oauth-id-jag+jwt', ...header },
   );
 
-const asClient = async (id = 'desk-app') => ({
+const asClient = async (id = 'notes-app') => ({
   client_assertion_type: CLIENT_ASSERTION,
   client_assertion: await server.sign(clientKey, { iss: id, sub: id, aud: publicUrl }),
 });
 
 /** The answer to an ID-JAG that an authenticated client presents. */
-const enterprise = async (claims = {}, header = {}, key = platform, client = 'desk-app') =>
+const enterprise = async (claims = {}, header = {}, key = platform, client = 'notes-app') =>
   token(await idJag(claims, header, key), await asClient(client));
 
 const alarms = () =>
@@ -163,7 +163,7 @@ test('M16: a JWT of another type is neither the token of a workload nor an ID-JA
   for (const typ of ['JWT', 'at+jwt', undefined]) expect((await enterprise({}, { typ })).status).not.toBe(200);
   const asClientAssertion = {
     client_assertion_type: CLIENT_ASSERTION,
-    client_assertion: await idJag({ iss: 'desk-app', sub: 'desk-app' }, {}, clientKey),
+    client_assertion: await idJag({ iss: 'notes-app', sub: 'notes-app' }, {}, clientKey),
   };
   expect(refusalOf(await token(await idJag(), asClientAssertion))).toEqual([401, 'invalid_client']);
 });
@@ -225,7 +225,7 @@ test('M20: an ID-JAG signs the user of its provider in, as the same user as afte
   expect([user, await server.accepts(answer)]).toEqual([await userKey(okta, 'ada'), true]);
   const { items } = await server.stores.directory.grantsOf(user, { limit: 10 });
   expect(items).toMatchObject([
-    { origin: 'enterprise', issuer: okta, subject: 'ada', client: 'desk-app', groups: ['staff'] },
+    { origin: 'enterprise', issuer: okta, subject: 'ada', client: 'notes-app', groups: ['staff'] },
   ]);
   expect(items[0]!.kind).toBeUndefined();
 });

@@ -148,7 +148,7 @@ const wireErrors = {
   // Client authentication
   client_secret_unsupported: wire(
     'invalid_client',
-    'client secrets are not supported; send client_id alone or client_assertion',
+    'this client has no secret; send client_id alone or client_assertion',
   ),
   client_secret_malformed: wire('invalid_client', 'Authorization must be Basic with client_id and client_secret'),
   client_secret_required: wire(

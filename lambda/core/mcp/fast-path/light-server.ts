@@ -189,7 +189,7 @@ for (const name of passedOn) {
   });
 }
 
-/** Whether the SDK's server exists, or a call is in progress, whose clients hear of the change. */
+/** Whether a change has to be announced: the SDK's server exists, or a call is in progress. */
 const isBusy = ({ server, call }: ServerNotes) => server !== undefined || call !== undefined;
 
 /** Makes a class that extends the stand-in extend the SDK's server, and constructs it. */

@@ -33,7 +33,7 @@ export function decodeAssertion(assertion: string): { typ: string; issuer: strin
     if (typeof typ === 'string' && typeof claims.iss === 'string')
       return { typ: typ.toLowerCase(), issuer: claims.iss };
   } catch {
-    // The error below says it all.
+    // The error below states it.
   }
   throw oauthError('grant_assertion_malformed');
 }

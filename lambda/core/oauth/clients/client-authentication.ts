@@ -27,8 +27,9 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
  * Client authentication (RFC 6749 §2.3). A public client sends its id; a client whose keys are known signs an assertion; a
- * machine client does so, or sends its secret. None may authenticate as another kind. An unknown client, or one whose registration expired, is `invalid_client`
- * before anything else is judged, so that it registers again (RFC 6749 §5.2).
+ * machine client does so, or sends its secret. A client of one kind cannot authenticate as one of another. An unknown client,
+ * or one whose registration expired, is `invalid_client` before anything else is judged, so that it registers again
+ * (RFC 6749 §5.2).
  *
  * @throws OAuthError `invalid_client`
  */
