@@ -22,14 +22,9 @@ import { installPrograms } from '../support/installed-programs.ts';
 import { startFront } from './conformance-front.ts';
 import { sdkV1ExpectedFailures } from './sdk-v1-expected-failures.ts';
 
-/** @returns the program of a version, which is installed if it is missing */
-function conformance(version: string): string {
-  const name = '@modelcontextprotocol/conformance';
-  return join(installPrograms([`${name}@${version}`], '--ignore-scripts'), '..', name, 'dist/index.js');
-}
-
-const stable = conformance('0.1.16');
-const next = conformance('0.2.0-alpha.12');
+const program = '@modelcontextprotocol/conformance/dist/index.js';
+const stable = join(installPrograms(['@modelcontextprotocol/conformance@0.1.16'], '--ignore-scripts'), '..', program);
+const next = join(import.meta.dirname, '../../node_modules', program);
 
 /** The number of concurrent suites, except those with a timeout of 500 ms. */
 const CONCURRENT_SUITES = 2;

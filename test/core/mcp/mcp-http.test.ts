@@ -68,7 +68,7 @@ test('headers set, append, delete and reject values like those of the platform, 
       expect(visited).toEqual([...headers.entries()]);
       expect([...headers.keys()].map((of, index) => [of, [...headers.values()][index]])).toEqual(visited);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
   expect(rejected).toBeGreaterThan(50);
   expect(appended).toBeGreaterThan(50);
