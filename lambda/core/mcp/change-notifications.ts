@@ -1,6 +1,7 @@
 import type { JSONRPCNotification, ServerCapabilities } from '@modelcontextprotocol/server';
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import { randomId } from '../support/crypto.ts';
+import { type OwnerServer, protocolServerOf } from './sdk/owner-server.ts';
 import { HEARTBEAT_MILLISECONDS } from './sse.ts';
 
 /** A change of what a server offers to a user. */
@@ -43,13 +44,14 @@ export type ChangeSource = (
   signal: AbortSignal,
 ) => Promise<void>;
 
-/** By the server that forwards them. */
+/** By the low-level server, which is the same for an `McpServer` and for its stand-in (`fast-path/light-server.ts`). */
 const sources = new WeakMap<object, ChangeSource>();
 
-export const setChangeSource = (server: object, source: ChangeSource): void => void sources.set(server, source);
+export const setChangeSource = (server: OwnerServer, source: ChangeSource): void =>
+  void sources.set(protocolServerOf(server), source);
 
 /** The source of a server, for `ChangeNotifications.follow`. */
-export const changeSourceOf = (server: object): ChangeSource | undefined => sources.get(server);
+export const changeSourceOf = (server: OwnerServer): ChangeSource | undefined => sources.get(protocolServerOf(server));
 
 const POLL_MILLISECONDS = 1_000;
 /** Changes published by other processes appear up to this late: clocks differ, and writes take time. */

@@ -5,7 +5,9 @@ import { memoryPipeline } from '../../../lambda/adapters/memory/memory-pipeline.
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { signedInCaller } from '../../../lambda/adapters/memory/signed-in-caller.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { changeSourceOf, setChangeSource } from '../../../lambda/core/mcp/change-notifications.ts';
 import { openServerStep } from '../../../lambda/core/mcp/fast-path/fast-server-step.ts';
+import { LightServer } from '../../../lambda/core/mcp/fast-path/light-server.ts';
 import { light, provideSdkPath } from '../../../lambda/core/mcp/fast-path/sdk-facade.ts';
 import * as sdkPath from '../../../lambda/core/mcp/fast-path/sdk-path.ts';
 import { McpRequest } from '../../../lambda/core/mcp/mcp-http.ts';
@@ -552,4 +554,11 @@ test('the common messages are answered without the SDK', async () => {
   }
   mode = 'tools';
   expect(answersOfSdk).toBe(0);
+});
+
+test('a source of changes that a stand-in has been given is that of the SDK’s server', () => {
+  const server = new light.McpServer({ name: 'test', version: '1' });
+  const source = async () => undefined;
+  setChangeSource(server as never, source);
+  expect(changeSourceOf(LightServer.resolve(server) as sdk.McpServer)).toBe(source);
 });
