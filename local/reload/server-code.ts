@@ -51,10 +51,11 @@ export function rebuild(code: ServerCode, assembly: string, warn: (line: string)
   rmSync(folder, { recursive: true, force: true });
   const bundle = join(folder, code.bundle);
   mkdirSync(dirname(bundle), { recursive: true });
-  const { errors, warnings, modules } = bundleServer(code.record.build, bundle);
+  const { errors, warnings, modules, split } = bundleServer(code.record.build, bundle);
   if (errors.length > 0) throw new ConfigurationError(errors.join('\n'));
   for (const line of warnings) warn(`Warning: ${line}`);
-  linkOthers(code.folder, folder);
+  // A bundle in several files is alone in its asset, and names its files by their content.
+  if (split === undefined) linkOthers(code.folder, folder);
   return { ...code, folder, record: { ...code.record, modules } };
 }
 

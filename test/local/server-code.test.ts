@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { rebuild, type ServerCode } from '../../local/reload/server-code.ts';
@@ -37,4 +37,24 @@ test('code that is built again and again keeps the other files of its asset', ()
     }
   }
   expect(readFileSync(join(assembly, 'asset/src/index.cjs'), 'utf8')).toBe('asset/src/index.cjs');
+});
+
+test('code whose bundle is in several files is built again and again without files of earlier builds', () => {
+  const server = write('split/server.ts', `export const createServer = async () => (await import('./words.ts')).word;`);
+  const values = { scopes: { scopes: { mcp: { description: 'Use it' } }, tools: {} }, branding: {} };
+  const build = { server, values, optimizations: true, fastPath: true, external: [] };
+  mkdirSync(join(assembly, 'split-asset'));
+  let code: ServerCode = {
+    logicalIds: ['Split'],
+    record: { build, modules: [], app: undefined },
+    folder: join(assembly, 'split-asset'),
+    bundle: 'index.cjs',
+  };
+  const words = ['first', 'second', 'third', 'fourth'];
+  for (const word of words) {
+    write('split/words.ts', `export const word = 'word: ${word}';`);
+    code = rebuild(code, assembly, () => undefined);
+    const files = readdirSync(code.folder).map((name) => readFileSync(join(code.folder, name), 'utf8'));
+    expect(words.filter((each) => files.some((content) => content.includes(`word: ${each}`)))).toEqual([word]);
+  }
 });
