@@ -1,12 +1,12 @@
 /**
  * Runs the conformance suites of the protocol in both eras as a client does: through the gateway and the authorizer, with
- * the token of a signed-in user, and with a new execution environment for every request. Each suite runs twice: with
- * streamed responses, and with a gateway that buffers them. The suites that a revision requires run once more with a server
- * of SDK v1.
+ * the token of a signed-in user, and with a new execution environment for every request. Each suite runs twice: on the fast
+ * path with streamed responses, and on the SDK's path with a gateway that buffers them. The suites that a revision requires
+ * run once more with a server of SDK v1.
  *
  * `npm run test:conformance`. `-- --only 2026-07-28` runs the suites whose names contain the string. `-- --scenario ping`
- * runs one scenario; `-- --verbose` prints the output of the suites and the functions. The server of SDK v1 alone has
- * expected failures (`sdk-v1-expected-failures.ts`).
+ * runs one scenario; `-- --path fast` or `sdk` runs all of them on that path; `-- --verbose` prints the output of the suites
+ * and the functions. The server of SDK v1 alone has expected failures (`sdk-v1-expected-failures.ts`).
  */
 
 import { spawn } from 'node:child_process';
@@ -85,8 +85,16 @@ type Outcome = {
 };
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, scenario: { type: 'string' }, verbose: { type: 'boolean' } },
+  options: {
+    only: { type: 'string', default: '' },
+    scenario: { type: 'string' },
+    path: { type: 'string' },
+    verbose: { type: 'boolean' },
+  },
 });
+if (values.path !== undefined && values.path !== 'fast' && values.path !== 'sdk') {
+  throw new Error(`--path is ${JSON.stringify(values.path)}: choose fast or sdk`);
+}
 
 const cleanups: (() => unknown)[] = [];
 let failed = true;
@@ -100,28 +108,34 @@ process.exit(failed ? 1 : 0);
 /** @returns whether anything has failed */
 async function runSuites(): Promise<boolean> {
   const modes = [
-    { mode: 'streamed', buffering: false, server: 'conformance-server', of: suites, expected: {} },
-    { mode: 'buffered', buffering: true, server: 'conformance-server', of: suites, expected: {} },
+    { mode: 'streamed', buffering: false, path: 'fast', server: 'conformance-server', of: suites, expected: {} },
+    { mode: 'buffered', buffering: true, path: 'sdk', server: 'conformance-server', of: suites, expected: {} },
     {
       mode: 'SDK v1',
       buffering: false,
+      path: 'sdk',
       server: 'sdk-v1-conformance-server',
       of: suites.slice(0, 2),
       expected: sdkV1ExpectedFailures,
     },
-  ];
+  ].map((mode) => ({ ...mode, path: values.path ?? mode.path }));
   const runs = modes
-    .flatMap(({ mode, of, ...rest }) => of.map((suite) => ({ suite, ...rest, name: `${suite.name}, ${mode}` })))
+    .flatMap(({ mode, of, ...rest }) =>
+      of.map((suite) => ({ suite, ...rest, name: `${suite.name}, ${mode}, ${rest.path}` })),
+    )
     .filter(({ name }) => name.includes(values.only));
   if (runs.length === 0) throw new Error(`--only is ${JSON.stringify(values.only)}: no suite has it in its name`);
   const servers = new Map<string, { emulator: EmulatorProcess; accessToken: string }>();
-  for (const server of new Set(runs.map((each) => each.server))) servers.set(server, await startEmulator(server));
+  for (const { server, path } of runs) {
+    const deployment = `${server} ${path}`;
+    if (!servers.has(deployment)) servers.set(deployment, await startEmulator(server, path));
+  }
 
   const outcomes: Outcome[] = [];
   const work = async (waiting: typeof runs) => {
     for (let part = waiting.shift(); part; part = waiting.shift()) {
-      const { suite, buffering, name, server, expected } = part;
-      const { emulator, accessToken } = servers.get(server)!;
+      const { suite, buffering, name, server, path, expected } = part;
+      const { emulator, accessToken } = servers.get(`${server} ${path}`)!;
       const front = await startFront({ origin: emulator.origin, accessToken, buffering });
       const outcome = await run(suite, name, front.mcpUrl);
       await front.close();
@@ -153,14 +167,17 @@ function withExpected(outcome: Outcome, expected: Record<string, string>): Outco
 }
 
 /** The stack with a server of the suites in place of the owner's. */
-async function startEmulator(server: string): Promise<{ emulator: EmulatorProcess; accessToken: string }> {
+async function startEmulator(
+  server: string,
+  path: string,
+): Promise<{ emulator: EmulatorProcess; accessToken: string }> {
   const project = new ProjectCopy();
   cleanups.push(() => project.remove());
   project.add('test/conformance');
   project.useServer(`test/conformance/${server}.ts`);
   const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   cleanups.push(() => rmSync(assembly, { recursive: true, force: true }));
-  await synthesize(project.root, assembly);
+  await synthesize(project.root, assembly, { fastPath: path === 'fast' });
   const emulator = await EmulatorProcess.run({ assembly, freshPerRequest: true });
   cleanups.push(() => emulator.stop());
   const client = await OAuthClient.register(emulator.origin);
