@@ -54,7 +54,7 @@ export interface FunctionBundleOptions extends BundledValues {
 }
 
 /**
- * The code of a function, in one CommonJS file, `index.cjs`. The asset hash is that of the output, so that a deployment
+ * The code of a function in a CommonJS file, `index.cjs`, and files that it loads on demand. The asset hash is that of the output, so that a deployment
  * without changes updates no function.
  */
 export class FunctionBundle extends AssetCode {

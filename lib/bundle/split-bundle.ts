@@ -39,7 +39,8 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
   return { ...report, files: [], split: files.flatMap(([name, contents]) => toCommonJs(name, contents, outdir)) };
 }
 
-function toCommonJs(name: string, contents: Uint8Array, folder: string): FilesOfFolder {
+/** @returns the file and its map */
+export function toCommonJs(name: string, contents: Uint8Array, folder: string): FilesOfFolder {
   const { code, map } = transformSync(Buffer.from(contents).toString(), {
     format: 'cjs',
     platform: 'node',

@@ -13,8 +13,9 @@ export interface FunctionSettings {
   readonly optimizations?: boolean;
   /**
    * Whether common messages are answered without the MCP SDK, which the MCP function then loads when another message needs
-   * it (docs/performance.md, "Optimizations"). Not with `optimizations: false`, with `external`, and for servers of SDK v1.
-   * @default false
+   * it (docs/performance.md, "Optimizations"). `false` has the MCP SDK answer every message: the behaviour is the same. So do
+   * `optimizations: false`, `assets`, `external`, and a server of SDK v1.
+   * @default true
    */
   readonly fastPath?: boolean;
   /**
@@ -48,7 +49,7 @@ export interface FunctionSettings {
 
 export const functionDefaults = {
   optimizations: true,
-  fastPath: false,
+  fastPath: true,
   logRetention: RetentionDays.ONE_MONTH,
   accessLogClass: 'standard',
   lambdaSystemLogs: false,

@@ -22,7 +22,7 @@ jest.mock('esbuild', () => {
     buildSync(options: BuildOptions) {
       const result = esbuild.buildSync(options);
       const inputs = Object.values((result.metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
-      const [entry] = options.entryPoints as (string | { in: string })[];
+      const [entry] = Object.values(options.entryPoints as Record<string, string | { in: string }>);
       mockInputs.set(typeof entry === 'string' ? entry : entry!.in, inputs);
       return result;
     },

@@ -430,7 +430,7 @@ const switches = {
   },
   lambdaSystemLogs: { from: {}, to: { lambdaSystemLogs: true }, differ: /^\w+Function$/ },
   optimizations: { from: {}, to: { optimizations: false }, differ: /^bundle |Function$/ },
-  fastPath: { from: {}, to: { fastPath: true }, differ: /^bundle |Function$/ },
+  fastPath: { from: {}, to: { fastPath: false }, differ: /^bundle |Function$/ },
   enterpriseAuthorization: {
     from: { identityProvider: provider },
     to: { identityProvider: provider, enterpriseAuthorization: true },
@@ -513,7 +513,7 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   adminsGroup: ['adminsGroup', 'unique-admins', 'unique-admins'],
   showNames: ['showNames', 'email', 'email'],
   optimizations: ['optimizations', 'false', false],
-  fastPath: ['fastPath', 'true', true],
+  fastPath: ['fastPath', 'false', false],
   redirectSchemes: ['redirectSchemes', 'one,two', ['one', 'two']],
   memorySize: ['memorySize', '1733', 1733],
   toolTimeoutMinutes: ['toolTimeout', '0.5', Duration.seconds(30)],

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { writeFiles } from '../../lib/bundle/esbuild-run.ts';
+import { toCommonJs } from '../../lib/bundle/split-bundle.ts';
 
 /** The module of zod that every conversion to a JSON schema passes. */
 const CONVERTER = /[\\/]zod[\\/]v4[\\/]core[\\/]to-json-schema\.js$/;
@@ -18,7 +21,21 @@ const counting: Plugin = {
   },
 };
 
-/** Builds a function with its deployment options, and instruments it to count schema conversions. */
-export async function buildCounting(options: BuildOptions, outfile: string): Promise<void> {
-  await build({ ...options, outfile, bundle: true, logLevel: 'silent', plugins: [counting] });
+/**
+ * Builds a function whose bundle is in several files with its deployment options, and instruments it to count schema
+ * conversions.
+ */
+export async function buildCounting(options: BuildOptions, folder: string): Promise<void> {
+  const { outputFiles } = await build({
+    ...options,
+    outdir: folder,
+    bundle: true,
+    write: false,
+    logLevel: 'silent',
+    plugins: [counting],
+  });
+  writeFiles(
+    folder,
+    outputFiles.flatMap(({ path, contents }) => toCommonJs(basename(path), contents, folder)),
+  );
 }
