@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { quote } from '../../lambda/core/support/untrusted-text.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionDefinition } from './function-definition.ts';
-import { FunctionThrottled } from './function-error.ts';
+import { EnvironmentEnded, type FunctionError, FunctionThrottled } from './function-error.ts';
 
 export type EnvironmentPoolOptions = {
   clock: Clock;
@@ -18,13 +19,31 @@ export type EnvironmentPoolOptions = {
   idleSeconds: number;
 };
 
-/** The execution environments of one version of one function. */
+type Waiting = {
+  payload: string;
+  requestId: string;
+  begin(response: AsyncGenerator<Uint8Array, void>): void;
+  fail(error: FunctionError): void;
+};
+
+/** Loading a module takes a core, so more starts at the same time would only take more memory. */
+const SIMULTANEOUS_STARTS = Math.min(4, availableParallelism());
+
+/**
+ * The execution environments of one version of one function.
+ *
+ * An invocation without an idle environment waits for the first that is ready: a new one, or one whose invocation ends
+ * earlier. Lambda starts an environment for each of them; a laptop has the memory and the processor of one computer.
+ */
 export class EnvironmentPool {
   readonly #definition: FunctionDefinition;
   readonly #options: EnvironmentPoolOptions;
   readonly #all = new Set<ExecutionEnvironment>();
   /** A stack: the most recently used environment is used first, so that the others can expire. */
   readonly #idle: ExecutionEnvironment[] = [];
+  /** The invocations without an environment, in the order of their arrival. */
+  readonly #waiting: Waiting[] = [];
+  #starts = 0;
   /** The environments of the provisioned concurrency, which are not ended when they are idle. */
   readonly #provisioned = new WeakSet<ExecutionEnvironment>();
   readonly #expiries = new Set<Timer>();
@@ -36,9 +55,9 @@ export class EnvironmentPool {
     this.#options = options;
   }
 
-  /** The invocations in progress. */
+  /** The invocations in progress, with those that wait. */
   get executions(): number {
-    return [...this.#all].filter(({ isBusy }) => isBusy).length;
+    return this.#waiting.length + [...this.#all].filter(({ isBusy }) => isBusy).length;
   }
 
   get reservedConcurrency(): number | undefined {
@@ -46,8 +65,16 @@ export class EnvironmentPool {
   }
 
   async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
-    if (this.reservedConcurrency === undefined) this.#options.assertAccountConcurrency();
-    yield* this.#acquire().invoke(payload, requestId);
+    const { name, reservedConcurrency } = this.#definition;
+    if (reservedConcurrency === undefined) this.#options.assertAccountConcurrency();
+    else if (this.executions >= reservedConcurrency) {
+      throw new FunctionThrottled(
+        'ReservedFunctionConcurrentInvocationLimitExceeded',
+        `Rate Exceeded: ${name} has ${this.executions} executions in progress`,
+      );
+    }
+    const environment = this.#idle.pop();
+    yield* environment?.invoke(payload, requestId) ?? (await this.#wait(payload, requestId));
   }
 
   /** Ends busy environments. @returns their number, at most `count` */
@@ -60,12 +87,12 @@ export class EnvironmentPool {
 
   /** Loads the function's module, in each environment of its provisioned concurrency. @throws FunctionError */
   async warm(): Promise<void> {
-    const { provisionedConcurrency, concurrency } = this.#definition;
-    const provisioned = this.#options.freshPerRequest ? 0 : Math.min(provisionedConcurrency, concurrency);
+    const { provisionedConcurrency, reservedConcurrency = Infinity } = this.#definition;
+    const provisioned = this.#options.freshPerRequest ? 0 : Math.min(provisionedConcurrency, reservedConcurrency);
     const environments =
       provisioned === 0
-        ? [this.#acquire()]
-        : Array.from({ length: provisioned }, () => this.#acquire('provisioned-concurrency'));
+        ? [this.#start()]
+        : Array.from({ length: provisioned }, () => this.#start('provisioned-concurrency'));
     await Promise.all(environments.map(({ ready }) => ready));
     if (this.#retired) for (const environment of environments) void environment.end();
     else this.#idle.push(...environments);
@@ -87,21 +114,44 @@ export class EnvironmentPool {
   /** Ends all environments, busy ones included. */
   async close(): Promise<void> {
     this.retire();
+    const ended = new EnvironmentEnded('Runtime.ExitError', `${this.#definition.name} is deleted`);
+    for (const waiting of this.#waiting.splice(0)) waiting.fail(ended);
     await Promise.all([...this.#all].map((environment) => environment.end()));
   }
 
-  #acquire(initializationType = 'on-demand'): ExecutionEnvironment {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    const { name, concurrency, reservedConcurrency } = this.#definition;
-    if (this.#all.size >= concurrency) {
-      throw new FunctionThrottled(
-        reservedConcurrency === undefined
-          ? 'ConcurrentInvocationLimitExceeded'
-          : 'ReservedFunctionConcurrentInvocationLimitExceeded',
-        `Rate Exceeded: ${name} has ${this.#all.size} busy execution environments`,
-      );
+  /** @throws FunctionError if the environment that is started for the invocation does not load the function's module */
+  #wait(payload: string, requestId: string): Promise<AsyncGenerator<Uint8Array, void>> {
+    const { promise, resolve, reject } = Promise.withResolvers<AsyncGenerator<Uint8Array, void>>();
+    this.#waiting.push({ payload, requestId, begin: resolve, fail: reject });
+    this.#startForWaiting();
+    return promise;
+  }
+
+  #startForWaiting(): void {
+    while (this.#starts < Math.min(this.#waiting.length, SIMULTANEOUS_STARTS)) {
+      this.#starts++;
+      const environment = this.#start();
+      environment.ready
+        .then(
+          () => this.#offer(environment),
+          (error: FunctionError) => this.#failWaiting(error),
+        )
+        .finally(() => {
+          this.#starts--;
+          this.#startForWaiting();
+        });
     }
+  }
+
+  #failWaiting(error: FunctionError): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return;
+    this.#options.log(this.#definition.name, waiting.requestId, error.stack ?? error.message);
+    waiting.fail(error);
+  }
+
+  #start(initializationType = 'on-demand'): ExecutionEnvironment {
+    const { name } = this.#definition;
     const { clock, log } = this.#options;
     const variables = { ...this.#definition.environment, AWS_LAMBDA_INITIALIZATION_TYPE: initializationType };
     const environment = new ExecutionEnvironment(
@@ -129,10 +179,21 @@ export class EnvironmentPool {
   }
 
   #release(environment: ExecutionEnvironment): void {
-    if (this.#retired || this.#options.freshPerRequest) {
+    if (this.#options.freshPerRequest) {
       void environment.end();
-      return;
-    }
+      this.#startForWaiting();
+    } else this.#offer(environment);
+  }
+
+  /** Gives an environment that is ready to the next invocation. */
+  #offer(environment: ExecutionEnvironment): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) waiting.begin(environment.invoke(waiting.payload, waiting.requestId));
+    else if (this.#retired) void environment.end();
+    else this.#keepIdle(environment);
+  }
+
+  #keepIdle(environment: ExecutionEnvironment): void {
     this.#idle.push(environment);
     if (this.#provisioned.has(environment)) return;
     const { completed } = environment;

@@ -71,16 +71,16 @@ export class ExecutionEnvironment {
     return this.#response !== undefined;
   }
 
-  async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
+  /** Begins an invocation. The environment is ready, and not busy. @returns the response */
+  invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
     const response = new InvocationResponse(requestId, () => this.#post({ type: 'taken' }));
     this.#response = response;
-    await this.ready;
     const { timeoutSeconds } = this.#definition;
     const milliseconds = timeoutSeconds * 1000;
     this.#timeout = after(this.#clock, milliseconds, () => this.#timeOut(timeoutSeconds));
     // The worker compares the deadline with the clock of the machine.
     this.#post({ type: 'invoke', requestId, event: payload, deadline: Date.now() + milliseconds });
-    yield* response.chunks();
+    return response.chunks();
   }
 
   async end(): Promise<void> {

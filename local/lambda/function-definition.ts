@@ -13,8 +13,6 @@ export type FunctionDefinition = {
   timeoutSeconds: number;
   /** Undefined for a function that shares the concurrency of the account. */
   reservedConcurrency: number | undefined;
-  /** The maximum number of execution environments. */
-  concurrency: number;
   /** The execution environments that are started before the first request. */
   provisionedConcurrency: number;
   worker: WorkerData;
@@ -28,7 +26,6 @@ export type FunctionDefinitionOptions = {
   assembly: string;
   /** Further variables, such as the function's credentials. */
   environment(logicalId: string): Record<string, string>;
-  maximumConcurrency: number;
 };
 
 /** Lambda's limit for the environment variables of a function, names and values, in bytes. */
@@ -52,12 +49,10 @@ export function defineFunction(
   const name = template.ref(logicalId);
   const handler = String(properties.Handler);
   const taskRoot = options.code?.get(logicalId) ?? assetOf(resource, options.assembly);
-  const reservedConcurrency = properties.ReservedConcurrentExecutions as number | undefined;
   return {
     name,
     timeoutSeconds: Number(properties.Timeout ?? 3),
-    reservedConcurrency,
-    concurrency: Math.min(reservedConcurrency ?? Infinity, options.maximumConcurrency),
+    reservedConcurrency: properties.ReservedConcurrentExecutions as number | undefined,
     provisionedConcurrency: provisionedConcurrencyOf(logicalId, template),
     worker: { taskRoot, handler, functionArn: template.getAtt(logicalId, 'Arn'), isTraced: isTraced(resource) },
     environment: {

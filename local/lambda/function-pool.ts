@@ -24,8 +24,6 @@ export type FunctionPoolOptions = {
   warn?(line: string): void;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
-  /** Execution environments per function; the function's `ReservedConcurrentExecutions` can only reduce it. */
-  maximumConcurrency?: number;
   /**
    * The executions of all functions at the same time. A function with reserved concurrency takes its share of them, in use or
    * not.
@@ -45,8 +43,8 @@ export type FunctionInvoker = Pick<FunctionPool, 'invoke'>;
  * Lambda in the local emulator: the functions of a template, each run from its built asset.
  *
  * An execution environment is a worker thread with its own modules and its own `process.env`. As on Lambda it processes
- * one request at a time, the next one goes to an idle environment or a new one, and a crash or a timeout ends it. Unlike
- * Lambda it is not frozen between requests, but the pool warns of work that Lambda would freeze; and it shares the working
+ * one request at a time, the next one goes to an idle environment or waits for a new one, and a crash or a timeout ends it.
+ * Unlike Lambda it is not frozen between requests, but the pool warns of work that Lambda would freeze; and it shares the working
  * directory of this process.
  */
 export class FunctionPool {
@@ -65,7 +63,6 @@ export class FunctionPool {
     const { template, accountConcurrency = Infinity, ...others } = options;
     this.#options = {
       freshPerRequest: false,
-      maximumConcurrency: 64,
       idleSeconds: 5,
       clock: systemClock,
       accountConcurrency,

@@ -24,9 +24,8 @@ import { median } from '../../bench/median.ts';
 import { runFaultLoad } from './fault-load.ts';
 
 /**
- * Requests in flight of all raw clients; those of the SDK clients are added. The emulator runs 64 execution environments
- * of a function and throttles further requests, as Lambda does at the limit of an account. On two cores, more requests in
- * flight would wait for the processor until the timeouts of the store (3 s) turn the wait into 503.
+ * Requests in flight of all raw clients; those of the SDK clients are added. On two cores, more requests in flight would wait
+ * for the processor until the timeouts of the store (3 s) turn the wait into 503.
  */
 const IN_FLIGHT = 16;
 

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventTooLarge, FunctionError, FunctionThrottled } from '../../local/lambda/function-error.ts';
+import type { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { builtTemplate, startFunctions } from '../support/built-functions.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { FunctionGate } from '../support/function-gate.ts';
@@ -20,6 +21,15 @@ const closedGate = async () => {
 afterEach(async () => {
   await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()));
 });
+
+/** Invokes F so often at the same time. Its handler waits at the gate. */
+const invokeTogether = async (functions: FunctionPool, gate: FunctionGate, count: number) => {
+  const before = gate.arrivals.items.length;
+  const results = Array.from({ length: count }, () => functions.invoke('F', {}));
+  const arrived = await gate.arrivals.atLeast(before + count);
+  for (const response of arrived.slice(before)) response.end();
+  return Promise.all(results);
+};
 
 const counter = 'let count = 0; exports.handler = async () => ++count;';
 /** The error of a rejected promise. */
@@ -61,6 +71,38 @@ describe('an execution environment', () => {
     expect(await functions.invoke('F', {})).toBe(1);
     gate.open();
     expect(await first).toBe(1);
+  });
+
+  test('processes an invocation that waits for a new environment, if it is idle before that one is ready', async () => {
+    const [loading, handling] = [await closedGate(), await closedGate()];
+    const { functions } = run({
+      F: {
+        file: 'index.mjs',
+        code: `import { createRequire } from 'node:module';
+               const require = createRequire(import.meta.url);
+               ${loading.statement}
+               let count = 0;
+               export const handler = async () => {
+                 const current = ++count;
+                 if (current === 1) { ${handling.statement} }
+                 return current;
+               };`,
+      },
+    });
+    const first = functions.invoke('F', {});
+    (await loading.arrivals.atLeast(1))[0]!.end();
+    await handling.arrivals.atLeast(1);
+    const second = functions.invoke('F', {});
+    await loading.arrivals.atLeast(2);
+    handling.open();
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
+  });
+
+  test('is shared by parallel invocations that are more than start at the same time', async () => {
+    const { functions } = run({ F: counter });
+    const counts = await Promise.all(Array.from({ length: 100 }, () => functions.invoke('F', {})));
+    const environments = counts.filter((count) => count === 1).length;
+    expect(environments).toBeLessThan(100);
   });
 
   test('is not started beyond the reserved concurrency of the function', async () => {
@@ -155,9 +197,10 @@ describe('an execution environment', () => {
   });
 
   test('beyond the first ends after five idle seconds', async () => {
-    const clock = fakeClock();
-    const { functions } = run({ F: counter }, { clock });
-    const both = () => Promise.all([functions.invoke('F', {}), functions.invoke('F', {})]);
+    const [clock, gate] = [fakeClock(), await closedGate()];
+    const code = `let count = 0; exports.handler = async () => { ${gate.statement} return ++count; }`;
+    const { functions } = run({ F: code }, { clock });
+    const both = () => invokeTogether(functions, gate, 2);
     expect(await both()).toEqual([1, 1]);
     await clock.advance(4999);
     expect(await both()).toEqual([2, 2]);
@@ -260,14 +303,14 @@ test('environments of provisioned concurrency are started before the first reque
       ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 },
     },
   };
+  const [clock, gate] = [fakeClock(), await closedGate()];
   const code = `console.log('started'); let count = 0;
-    exports.handler = async () => [++count, process.env.AWS_LAMBDA_INITIALIZATION_TYPE];`;
-  const clock = fakeClock();
+    exports.handler = async () => { ${gate.statement} return [++count, process.env.AWS_LAMBDA_INITIALIZATION_TYPE]; }`;
   const { functions, log } = run({ F: code }, { ...builtTemplate({ F: code }, undefined, { Live: alias }), clock });
   await functions.warm('F');
   const started = () => log.items.filter(({ line }) => line === 'started').length;
   expect(started()).toBe(2);
-  const three = async () => (await Promise.all([1, 2, 3].map(() => functions.invoke('F', {})))).map(String).sort();
+  const three = async () => (await invokeTogether(functions, gate, 3)).map(String).sort();
   const [first, second] = [1, 2].map((count) => `${count},provisioned-concurrency`);
   expect(await three()).toEqual(['1,on-demand', first, first]);
   await clock.advance(5000);
