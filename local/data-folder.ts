@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeploymentMarker } from '../lib/deployment-marker.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
-import { startCommand } from './start-command.ts';
 
 /** The entries that `fresh` deletes. */
 const deletedWhenFresh = ['dynamodb', 'events', 'kms.json', 'identity-provider.json', 'ports.json'];
@@ -73,18 +72,10 @@ export class DataFolder {
     writeFileSync(operatorFile(this.path), JSON.stringify(access), { mode: 0o600 });
   }
 
-  /**
-   * The access to the emulator that runs on a data folder.
-   *
-   * @throws ConfigurationError if no emulator runs on it
-   */
-  static operatorAccessTo(path: string): OperatorAccess {
+  /** The access to the emulator that runs on a data folder. @returns undefined if none runs */
+  static operatorAccessTo(path: string): OperatorAccess | undefined {
     const [lock, file] = [lockFile(path), operatorFile(path)];
-    if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) {
-      throw new ConfigurationError(
-        `No local emulator runs on the data folder ${path}. Start one with ${startCommand()}; HOLDFAST_DATA=<folder> chooses another folder.`,
-      );
-    }
+    if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) return undefined;
     return JSON.parse(readFileSync(file, 'utf8'));
   }
 

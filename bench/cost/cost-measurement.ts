@@ -157,7 +157,7 @@ type TableProperties = Record<string, unknown> & Parameters<typeof indexesOf>[0]
 
 /** The operator's view of the table. */
 function operatorOf(folder: string) {
-  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder);
+  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder)!;
   const TableName = marker.table;
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });

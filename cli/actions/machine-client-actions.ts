@@ -11,6 +11,7 @@ import type { ClientKeys } from '../../lambda/core/oauth/clients/oauth-client.ts
 import { printableJson } from '../../lambda/core/support/untrusted-text.ts';
 import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { startCommand } from '../../local/start-command.ts';
 import { UsageError } from '../command-errors.ts';
 import type {
   ClientAddOptions,
@@ -37,7 +38,7 @@ export async function addMachineClient(name: string, options: ClientAddOptions):
   if (!scopes) throw new UsageError('Pass the scopes of its tokens, such as --scopes mcp');
   const keys = options.jwks === undefined ? undefined : readKeys(options.jwks);
   const deployment = await openDeployment(options);
-  await checkServer(deployment, scopes);
+  await checkServer(deployment, scopes, options.local);
   if ((await deployment.machineClients.list()).some((client) => client.name === name)) {
     throw new ConfigurationError(
       `A machine client ${JSON.stringify(name)} exists; npx holdfast clients rotate replaces its secret`,
@@ -160,11 +161,12 @@ async function showCredentials(
 }
 
 /** The deployment's metadata says whether it admits machine clients, and which scopes it has. */
-async function checkServer({ origin }: Deployment, scopes: string[]): Promise<void> {
+async function checkServer({ origin }: Deployment, scopes: string[], isLocal = false): Promise<void> {
   const url = `${origin}/.well-known/oauth-authorization-server`;
   const metadata = await fetchMetadata(url);
   if (!metadata.grant_types_supported?.includes('client_credentials')) {
-    throw new ConfigurationError('Machine clients are off; deploy with the setting machineClients: {} first');
+    const remedy = isLocal ? `start with ${startCommand("-c 'machineClients={}'")}` : 'deploy with machineClients: {}';
+    throw new ConfigurationError(`Machine clients are off; ${remedy} first`);
   }
   const unknown = scopes.filter((scope) => !metadata.scopes_supported?.includes(scope));
   if (unknown.length > 0) {

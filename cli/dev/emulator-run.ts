@@ -9,7 +9,7 @@ import type { DevOptions } from '../commands/parsed-options.ts';
 import { createProbe } from '../doctor/http-probe.ts';
 import { checkProvider, gatherProviderFacts } from '../doctor/provider-checks.ts';
 import { otherRuntime } from '../node-version.ts';
-import { localDataFolder } from '../target/local-emulator.ts';
+import { announceInMemory, localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
 
 /** Runs the local emulator until a signal ends it. */
@@ -39,6 +39,7 @@ export async function runEmulator(options: DevOptions): Promise<void> {
     if (isStopping) process.exit(0);
     throw error;
   });
+  if (inMemory) process.once('exit', announceInMemory(folder));
   report.started();
   if (json) process.stdout.write(`${JSON.stringify(readyDescription(emulator))}\n`);
   else process.stdout.write(`${welcome(emulator, inMemory ? undefined : folder)}\nready ${emulator.outputs.McpUrl}\n`);

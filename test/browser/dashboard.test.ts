@@ -404,7 +404,7 @@ describe('the dashboard in a real browser', () => {
   });
 
   test('names of users are stored sealed', async () => {
-    const { dynamoDb, marker } = DataFolder.operatorAccessTo(emulator.folder);
+    const { dynamoDb, marker } = DataFolder.operatorAccessTo(emulator.folder)!;
     const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
     const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
     const { Items } = await client.send(new ScanCommand({ TableName: marker.table }));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
 import { callTool, initialize, messageOf, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
-import { inherited } from '../support/cli-process.ts';
+import { inherited, runCli } from '../support/cli-process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 const running = new Set<ChildProcess>();
@@ -395,6 +395,16 @@ describe('a change of the sources', () => {
     project.edit('lambda/server.ts', 'name: absent.name', "name: 'mended'");
     await start.until(() => start.stderr.includes('Sources changed: the change is live', before));
     expect(await serverName()).toBe('mended');
+  });
+
+  test('leaves with --in-memory an emulator that --local of the command line finds', async () => {
+    const list = ['clients', 'list', '--local', '--json'];
+    const { out, errors } = await runCli(list, { HOLDFAST_DATA: folder });
+    expect([errors, JSON.parse(out)]).toEqual(['', { items: [expect.objectContaining({ clientName: 'By hand' })] }]);
+    const add = ['clients', 'add', 'nightly', '--scopes', 'mcp', '--local'];
+    expect((await runCli(add, { HOLDFAST_DATA: folder })).errors).toBe(
+      "Machine clients are off; start with npm start -- -c 'machineClients={}' first\n",
+    );
   });
 
   test('takes effect without a restart', async () => {

@@ -33,7 +33,7 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
  * @param folder the data folder of a running emulator
  */
 export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], now = Date.now()): Promise<ToolCall[]> {
-  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder);
+  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder)!;
   const client = signedTableClient(new URL(dynamoDb.endpoint), 'us-east-1', {
     accessKeyId: dynamoDb.accessKeyId,
     secretAccessKey: 'local',
