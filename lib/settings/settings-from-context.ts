@@ -5,6 +5,7 @@ import type { ClientSettings, PreregisteredClientSettings } from './client-setti
 import { ConfigurationError } from './configuration-error.ts';
 import type { HoldfastSettings } from './holdfast-settings.ts';
 import type { IdentityProviderSettings } from './identity-provider-settings.ts';
+import type { EnterpriseIssuerProps, Workload } from './machines/assertion-settings.ts';
 import type { ProviderProfileName } from './provider-profiles.ts';
 import { quoted } from './setting-validation.ts';
 
@@ -38,7 +39,7 @@ type ContextSettings = Pick<
   | 'manageApiGatewayAccount'
 > &
   ClientSettings &
-  Pick<HoldfastSettings, 'machineClients'> &
+  Pick<HoldfastSettings, 'machineClients' | 'workloads' | 'enterpriseIssuers' | 'enterpriseAuthorization'> &
   Pick<StackProps, 'terminationProtection'>;
 
 /**
@@ -76,8 +77,23 @@ export function settingsFromContext(node: Node): ContextSettings {
     provisionedConcurrentExecutions: number('provisionedConcurrentExecutions'),
     tracing: flag('tracing'),
     encryptionKey: text('encryptionKeyArn'),
-    clients: clientsFromContext(reader.value('clients')),
+    clients: listFromContext<PreregisteredClientSettings>(
+      'clients',
+      reader.value('clients'),
+      '{ "id": …, "name": …, "redirectUris": […] }',
+    ),
     machineClients: machineClientsFromContext(reader.value('machineClients')),
+    workloads: listFromContext<Workload>(
+      'workloads',
+      reader.value('workloads'),
+      '{ "name": …, "profile": …, "subject": …, "scopes": […] }',
+    ),
+    enterpriseIssuers: listFromContext<EnterpriseIssuerProps>(
+      'enterpriseIssuers',
+      reader.value('enterpriseIssuers'),
+      '{ "issuer": … }',
+    ),
+    enterpriseAuthorization: flag('enterpriseAuthorization'),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
     dynamicRegistration: text('dynamicRegistration') as ClientSettings['dynamicRegistration'],
@@ -162,13 +178,12 @@ function telemetryFromContext({ text, flag, group }: ContextReader): HoldfastSet
   return { endpoint: text('telemetryEndpoint'), headers: text('telemetryHeadersArn'), xRay };
 }
 
-function clientsFromContext(value: unknown): PreregisteredClientSettings[] | undefined {
-  const clients = jsonFromContext('clients', value);
-  if (clients === undefined) return undefined;
-  if (Array.isArray(clients)) return clients as PreregisteredClientSettings[];
-  throw new ConfigurationError(
-    'The context key clients is not a JSON array: write [{ "id": …, "name": …, "redirectUris": […] }]',
-  );
+/** @param example of an element, for the message */
+function listFromContext<T extends object>(key: string, value: unknown, example: string): T[] | undefined {
+  const elements = jsonFromContext(key, value);
+  if (elements === undefined) return undefined;
+  if (Array.isArray(elements) && elements.every((each) => typeof each === 'object' && each !== null)) return elements;
+  throw new ConfigurationError(`The context key ${key} is not a JSON array of objects: write [${example}]`);
 }
 
 function machineClientsFromContext(value: unknown): HoldfastSettings['machineClients'] {

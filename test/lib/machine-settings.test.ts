@@ -66,6 +66,7 @@ test.each<[string, Partial<Workload>]>([
   ['issuer', { issuer: 'http://p.example' }],
   ['profile', { profile: 'gitlab' as 'github' }],
   ['name', { name: 'De ploy' }],
+  ['name', { name: undefined as unknown as string }],
   ['scopes', { scopes: ['unknown'] }],
   ['scopes', { scopes: [] }],
   ['jwksUri', { jwksUri: 'http://p.example/keys' }],

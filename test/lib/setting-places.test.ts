@@ -523,6 +523,9 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   encryptionKeyArn: ['encryptionKey', 'unique-key', 'unique-key'],
   clients: ['clients', '[{"id":"unique"}]', [{ id: 'unique' }]],
   machineClients: ['machineClients', '{"unique":{}}', { unique: {} }],
+  workloads: ['workloads', '[{"name":"unique"}]', [{ name: 'unique' }]],
+  enterpriseIssuers: ['enterpriseIssuers', '[{"issuer":"unique-idp"}]', [{ issuer: 'unique-idp' }]],
+  enterpriseAuthorization: ['enterpriseAuthorization', 'true', true],
   clientDocuments: ['clientDocuments', 'allow-list', 'allow-list'],
   clientDocumentHosts: [
     'clientDocumentHosts',

@@ -66,6 +66,13 @@ test('the context provides numbers of the functions', () => {
   expect(() => settingsOf({ memorySize: 'large' })).toThrow('The context key memorySize is "large": write a number');
 });
 
+test.each(['clients', 'workloads', 'enterpriseIssuers'])('the context key %s takes a JSON array of objects', (key) => {
+  const message = `The context key ${key} is not a JSON array of objects: write [{`;
+  expect(() => settingsOf({ [key]: '{}' })).toThrow(message);
+  expect(() => settingsOf({ [key]: '[1]' })).toThrow(message);
+  expect(() => settingsOf({ [key]: '[' })).toThrow(`The context key ${key} is not valid JSON`);
+});
+
 test('a flag must be true or false', () => {
   expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
 });

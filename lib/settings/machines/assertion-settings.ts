@@ -138,7 +138,8 @@ export function* validateAssertions(
     const name = `workloads[${index}]`;
     const isTaken =
       others.includes(workload.name) || workloads.findIndex((each) => each.name === workload.name) < index;
-    if (!hasSyntax(nameSyntax, workload.name)) yield `${name}.name is ${quoted(workload.name)}: use a-z, 0-9 and -`;
+    if (workload.name === undefined || !hasSyntax(nameSyntax, workload.name))
+      yield `${name}.name is ${quoted(workload.name)}: use a-z, 0-9 and -`;
     if (isTaken) yield `${name}.name is ${quoted(workload.name)}: another client or workload has it`;
     yield* validateWorkload(name, workload);
     yield* validateAllowedScopes(`${name}.scopes`, workload.scopes, settings.scopes);
