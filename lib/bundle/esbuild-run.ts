@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type Metafile, type OutputFile } from 'esbuild';
 import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
@@ -21,10 +21,10 @@ export const substitutes = {
 export const project = process.cwd();
 
 /** A folder for builds that are the same until the package or its sources change. */
-const cache = join(project, 'node_modules/.cache/holdfast');
+export const buildCache = join(project, 'node_modules/.cache/holdfast');
 
 export type BuildReport = {
-  files: OutputFile[];
+  files: Pick<OutputFile, 'path' | 'contents'>[];
   /** The files of a split bundle, to be written beside each other. */
   split?: FilesOfFolder;
   /** As `file:line:column: text`. */
@@ -84,27 +84,6 @@ function missingModule({ location, text }: Message): string | undefined {
 /** Files by their path in a folder. */
 export type FilesOfFolder = [path: string, contents: Uint8Array][];
 
-/**
- * Builds ES modules of a package.
- *
- * @throws Error for a build error, which a defect of the package causes
- */
-export function buildModules(options: BuildOptions): FilesOfFolder {
-  const outdir = join(cache, 'build');
-  const { files, errors } = runBuild({
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    write: false,
-    ...options,
-  });
-  if (errors.length > 0) throw new Error(errors.join('\n'));
-  return files.map(({ path, contents }) => [relative(outdir, path), contents]);
-}
-
 /** Values of the deployment that its functions contain. A large value needs no environment variable, which has 4 kB. */
 export type BundledValues = {
   /** The scopes that clients can be granted. */
@@ -148,10 +127,10 @@ export const storeByContent = (name: string, files: FilesOfFolder): string =>
 export function storeByInputs(name: string, inputs: Iterable<string | Uint8Array>, build: () => FilesOfFolder): string {
   const hash = createHash('sha256');
   for (const input of inputs) hash.update(input);
-  const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  const folder = join(buildCache, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(folder)) return folder;
-  mkdirSync(cache, { recursive: true });
-  const temporary = mkdtempSync(join(cache, `${name}-`));
+  mkdirSync(buildCache, { recursive: true });
+  const temporary = mkdtempSync(join(buildCache, `${name}-`));
   writeFiles(temporary, build());
   try {
     renameSync(temporary, folder);

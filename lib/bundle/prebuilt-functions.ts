@@ -3,7 +3,8 @@ import { basename, join } from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import type { BuildOptions } from 'esbuild';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
-import { type BundledValues, type FilesOfFolder, runBuild, substitutes } from './esbuild-run.ts';
+import { buildOnce } from './build-cache.ts';
+import { type BundledValues, type FilesOfFolder, substitutes } from './esbuild-run.ts';
 
 /** The parts of a function beside the module of its name in `lambda/functions/`. */
 type FunctionParts = {
@@ -105,7 +106,7 @@ const buildModule = (name: string): BuiltFunction =>
   });
 
 function build(options: BuildOptions): BuiltFunction {
-  const { files, errors, warnings } = runBuild({ ...options, write: false });
+  const { files, errors, warnings } = buildOnce(options);
   return { files: files.map(({ path, contents }) => [basename(path), contents]), errors, warnings };
 }
 

@@ -3,12 +3,12 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { type BuildOptions, buildSync, version } from 'esbuild';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
+import { buildModules } from './build-cache.ts';
 import { recordBuild, type ServerBuild } from './build-record.ts';
 import {
   aliasesOf,
   type BuildReport,
   type BundledValues,
-  buildModules,
   type FilesOfFolder,
   project,
   runBuild,
