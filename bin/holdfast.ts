@@ -1,13 +1,18 @@
+import './compile-cache.ts';
 import { App, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
 import { HoldfastStack } from '../lib/holdfast-stack.ts';
+import { EMULATOR_VARIABLE } from '../lib/package-files.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { settingsFromContext } from '../lib/settings/settings-from-context.ts';
 
 const app = new App();
 // The CDK sets both when it has credentials. Without them it names a region that was not chosen.
 const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
-Validations.of(app).addPlugins(new AwsSolutionsChecks());
+// They are about a deployment, and take a part of the start of the local emulator.
+if (process.env[EMULATOR_VARIABLE] === undefined) {
+  const { AwsSolutionsChecks } = await import('cdk-nag');
+  Validations.of(app).addPlugins(new AwsSolutionsChecks());
+}
 
 try {
   const settings = settingsFromContext(app.node);

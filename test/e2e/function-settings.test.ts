@@ -6,8 +6,6 @@ jest.setTimeout(60_000);
 
 /** The settings of the functions that run the tools, in an owner's stack that has the other resources. */
 const everySetting: readonly Edit[] = [
-  // The findings are in the owner's resources.
-  ['bin/holdfast.ts', 'Validations.of(app).addPlugins(new AwsSolutionsChecks());', ''],
   [
     'bin/holdfast.ts',
     "  new HoldfastStack(app, 'Holdfast', {\n    ...settings,",
