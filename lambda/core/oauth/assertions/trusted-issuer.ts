@@ -1,13 +1,7 @@
-import {
-  createLocalJWKSet,
-  errors,
-  type JSONWebKeySet,
-  type JWTHeaderParameters,
-  type JWTPayload,
-  jwtVerify,
-} from 'jose';
+import { errors, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload } from 'jose';
 import { assertionAlgorithms } from '../clients/assertion-algorithms.ts';
 import { ClientDocumentError } from '../clients/client-document.ts';
+import { verifyJwt } from '../clients/verified-jwt.ts';
 import { oauthError } from '../oauth-error.ts';
 
 /** An issuer of assertions that the operator trusts, and its keys: these, those at a URL, or those of its discovery document. */
@@ -54,7 +48,7 @@ export async function verifySignature(
   const verify = async (refresh: boolean) => {
     const keys = jwks ?? (await published.keysOf(issuer, jwksUri, refresh));
     // Any time passes here: `checkTimes` decides, once it is known whose assertion it is.
-    return jwtVerify(assertion, createLocalJWKSet(keys), {
+    return verifyJwt(assertion, keys, {
       algorithms: assertionAlgorithms,
       issuer,
       clockTolerance: Number.MAX_SAFE_INTEGER,
@@ -68,9 +62,7 @@ export async function verifySignature(
     return { claims: payload, header: protectedHeader };
   } catch (error) {
     if (error instanceof ClientDocumentError) throw oauthError('issuer_keys_unavailable', error.message);
-    if (error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException) {
-      throw oauthError('grant_assertion_unverified', error.message);
-    }
+    if (error instanceof errors.JOSEError) throw oauthError('grant_assertion_unverified', error.message);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JSONWebKeySet, type JWTPayload } from 'jose';
 import { oauthError } from '../oauth-error.ts';
 import { assertionAlgorithms } from './assertion-algorithms.ts';
+import { verifyJwt } from './verified-jwt.ts';
 
 /** Client assertions: a client proves possession of its private key (`private_key_jwt`, RFC 7523 §3). */
 
@@ -38,7 +39,7 @@ export async function readAssertion(
   now: number,
 ): Promise<Assertion> {
   const verify = async (refresh: boolean) => {
-    const { payload, protectedHeader } = await jwtVerify(assertion, createLocalJWKSet(await keysOf(refresh)), {
+    const { payload, protectedHeader } = await verifyJwt(assertion, await keysOf(refresh), {
       algorithms: assertionAlgorithms,
       issuer: clientId,
       subject: clientId,
@@ -57,10 +58,7 @@ export async function readAssertion(
     });
     return claimsOf(payload, audiences, now);
   } catch (error) {
-    // Web Crypto throws its own errors for a published key that is not a valid key.
-    if (error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException) {
-      throw oauthError('assertion_unverified', error.message);
-    }
+    if (error instanceof errors.JOSEError) throw oauthError('assertion_unverified', error.message);
     throw error;
   }
 }
