@@ -40,16 +40,24 @@ type Form = {
   parametersOf: (subjectToken: string, request: ExchangeRequest) => Record<string, string>;
 };
 
+/** RFC 8693 §2.1. */
+const tokenExchange: Form = {
+  grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  parametersOf: (subjectToken, { audience, scopes = [] }) => ({
+    subject_token: subjectToken,
+    subject_token_type: ACCESS_TOKEN,
+    ...(audience !== undefined && { audience }),
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+  }),
+};
+
 const forms: Record<ExchangeForm, Form> = {
-  // RFC 8693 §2.1.
+  'untyped-token-exchange': tokenExchange,
   'token-exchange': {
-    grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    parametersOf: (subjectToken, { audience, scopes = [] }) => ({
-      subject_token: subjectToken,
-      subject_token_type: ACCESS_TOKEN,
+    ...tokenExchange,
+    parametersOf: (...exchange) => ({
+      ...tokenExchange.parametersOf(...exchange),
       requested_token_type: ACCESS_TOKEN,
-      ...(audience !== undefined && { audience }),
-      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     }),
   },
   // Microsoft identity platform, "On-Behalf-Of flow". It has no audience: the names of scopes begin with it.

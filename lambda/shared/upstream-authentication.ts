@@ -7,10 +7,10 @@ export const clientAuthenticationMethods = [
 ] as const;
 
 /**
- * How a token is exchanged for one for another API: RFC 8693, or the on-behalf-of flow of Microsoft Entra (RFC 7523 with
- * `requested_token_use`).
+ * How a token is exchanged for one for another API: RFC 8693, the same without `requested_token_type`, or the on-behalf-of flow
+ * of Microsoft Entra (RFC 7523 with `requested_token_use`).
  */
-export const exchangeForms = ['token-exchange', 'on-behalf-of'] as const;
+export const exchangeForms = ['token-exchange', 'untyped-token-exchange', 'on-behalf-of'] as const;
 
 export type ExchangeForm = (typeof exchangeForms)[number];
 

@@ -104,6 +104,8 @@ export const providerProfiles = {
     scopes: withRefreshToken,
     authentication: 'client_secret_basic',
     assertionAudience: 'endpoint',
+    // Okta, "Set up OAuth 2.0 On-Behalf-Of Token Exchange": its request has no requested_token_type.
+    exchange: 'untyped-token-exchange',
     groupClaims: ['groups'],
     userInfo: true,
     revokes: true,

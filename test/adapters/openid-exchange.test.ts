@@ -1,6 +1,11 @@
 import { openIdExchanger } from '../../lambda/adapters/openid-exchange.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ExchangeForm } from '../../lambda/shared/upstream-authentication.ts';
+import {
+  type ProviderProfile,
+  type ProviderProfileName,
+  providerProfiles,
+} from '../../lib/settings/provider-profiles.ts';
 import { Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
 
 /** The exchange of tokens as it goes over the wire. */
@@ -22,12 +27,12 @@ beforeEach(() => {
   respond({ body: { access_token: 'for orders', token_type: 'Bearer', expires_in: 600, issued_token_type: 'x' } });
 });
 
-const exchanger = (form?: ExchangeForm) =>
+const exchanger = (form?: ExchangeForm, authentication: ProviderProfile['authentication'] = 'client_secret_post') =>
   openIdExchanger({
     issuer: provider.issuer,
     clientId: provider.clientId,
     clientSecret: async () => 'secret',
-    authentication: 'client_secret_post',
+    authentication,
     groupsIn: () => [],
     userInfo: false,
     now: () => 1_000,
@@ -69,6 +74,39 @@ test.each<[string, object, string]>([
     requested_token_use: 'on_behalf_of',
     scope,
   });
+});
+
+/** The parameters of the request in the documentation of each provider, without those of client authentication. */
+test.each<[ProviderProfileName, string, { audience: string; scopes?: string[] }, object]>([
+  [
+    'okta',
+    'developer.okta.com/docs/guides/set-up-token-exchange',
+    { audience: 'com.api.atko', scopes: ['api:access:read', 'api:access:write'] },
+    { audience: 'com.api.atko', scope: 'api:access:read api:access:write' },
+  ],
+  [
+    'auth0',
+    'auth0.com/docs/secure/call-apis-on-users-behalf/on-behalf-of-token-exchange',
+    { audience: 'https://my-api.example.com' },
+    { requested_token_type: accessToken, audience: 'https://my-api.example.com' },
+  ],
+  [
+    'keycloak',
+    'keycloak.org/securing-apps/token-exchange',
+    { audience: 'target-client', scopes: ['scope-1'] },
+    { requested_token_type: accessToken, audience: 'target-client', scope: 'scope-1' },
+  ],
+])('the exchange at %s has the form that %s documents', async (name, _, request, parameters) => {
+  const { exchange, authentication }: ProviderProfile = providerProfiles[name];
+  await exchanger(exchange, authentication).exchange('of ada', request);
+  const { client_id: _id, client_secret: _secret, ...form } = sent();
+  expect(form).toEqual({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: 'of ada',
+    subject_token_type: accessToken,
+    ...parameters,
+  });
+  expect(_secret === undefined).toBe(authentication === 'client_secret_basic');
 });
 
 test('a token whose expiry the provider does not state is used for five minutes', async () => {

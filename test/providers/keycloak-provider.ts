@@ -85,6 +85,10 @@ const groupMembership = {
   },
 };
 
+/** Another API, which accepts tokens with its client id as their audience, and its scope. */
+const ORDERS = 'orders';
+const ORDERS_SCOPE = 'orders.read';
+
 const MCP_SCOPE = 'mcp';
 
 /** A client scope that gives access tokens the MCP server as their audience. Clients register with it, and request it. */
@@ -120,6 +124,10 @@ async function start(folder: string): Promise<RealProvider> {
   await admin.send('POST', '', { realm: REALM, enabled: true });
   const userId = (user: string) => admin.idOf(`/users?exact=true&username=${user}`);
   const clientId = (client: string) => admin.idOf(`/clients?clientId=${client}`);
+  const scopeId = async (scope: string) => {
+    const scopes = await admin.send<{ id: string; name: string }[]>('GET', `/${REALM}/client-scopes`);
+    return scopes.find(({ name }) => name === scope)!.id;
+  };
   let holdfast = '';
 
   async function setGroups(user: string, names: string[]): Promise<void> {
@@ -161,6 +169,23 @@ async function start(folder: string): Promise<RealProvider> {
       const path = `/${REALM}/users/${await userId(user)}/offline-sessions/${holdfast}`;
       return (await admin.send<unknown[]>('GET', path)).length;
     },
+    async prepareExchange() {
+      // “Standard token exchange” of the capability config, as docs/identity-providers/keycloak.md describes.
+      const client = await admin.send<{ attributes: object }>('GET', `/${REALM}/clients/${holdfast}`);
+      const attributes = { ...client.attributes, 'standard.token.exchange.enabled': 'true' };
+      await admin.send('PUT', `/${REALM}/clients/${holdfast}`, { ...client, attributes });
+      await admin.send('POST', `/${REALM}/clients`, { clientId: ORDERS, bearerOnly: true });
+      const audience = { 'included.client.audience': ORDERS, 'access.token.claim': 'true' };
+      const mapper = { name: 'audience', protocol: 'openid-connect', protocolMapper: 'oidc-audience-mapper' };
+      await admin.send('POST', `/${REALM}/client-scopes`, {
+        name: ORDERS_SCOPE,
+        protocol: 'openid-connect',
+        attributes: { 'include.in.token.scope': 'true' },
+        protocolMappers: [{ ...mapper, config: audience }],
+      });
+      const id = await scopeId(ORDERS_SCOPE);
+      await admin.send('PUT', `/${REALM}/clients/${holdfast}/optional-client-scopes/${id}`);
+    },
     async prepareDirectMode(mcpUrl) {
       // Its defaults for anonymous registration: trusted hosts only, and consent with a page that has two buttons.
       const type = 'org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy';
@@ -175,9 +200,7 @@ async function start(folder: string): Promise<RealProvider> {
         }
       }
       await admin.send('POST', `/${REALM}/client-scopes`, mcpScope(mcpUrl));
-      const scopes = await admin.send<{ id: string; name: string }[]>('GET', `/${REALM}/client-scopes`);
-      const { id } = scopes.find(({ name }) => name === MCP_SCOPE)!;
-      await admin.send('PUT', `/${REALM}/default-optional-client-scopes/${id}`);
+      await admin.send('PUT', `/${REALM}/default-optional-client-scopes/${await scopeId(MCP_SCOPE)}`);
     },
     stop: () => process.stop(),
   };
@@ -189,6 +212,7 @@ export const keycloak: ProviderProduct = {
   settings: { idpProfile: 'keycloak' },
   disabledUser: 'signs in',
   issuesUnrequestedRefreshTokens: false,
+  exchange: { audience: ORDERS, scopes: [ORDERS_SCOPE] },
   issuerPath: `/realms/${REALM}`,
   direct: { settings: { idpProfile: 'keycloak', idpScopes: MCP_SCOPE } },
   start,

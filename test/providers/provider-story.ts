@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OAuthError, UnauthorizedError } from '@modelcontextprotocol/client';
-import { replaceText } from '../../bench/harness/assembly.ts';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { type Edit, replaceText } from '../../bench/harness/assembly.ts';
 import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { Browser } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
@@ -21,15 +22,32 @@ const PLACEHOLDER = 'http://127.0.0.1:1';
 
 const now = () => Math.floor(Date.now() / 1000);
 
+const FIXTURE = 'test/support/fixture-server.ts';
+
+/** Adds a tool that returns a token for another API, which no tool of a real server does. */
+const exchangeTool = (exchange: ProviderProduct['exchange']): Edit => [
+  FIXTURE,
+  "  server.registerTool(\n    'slow_task',",
+  `  server.registerTool('exchanged', { description: 'Exchanges the token of the user.' }, async () =>
+    json({ token: await context.upstreamToken(${JSON.stringify(exchange)}) }),
+  );
+  server.registerTool('not_permitted', { description: 'Requests a token for an unknown API.' }, async () =>
+    json({ token: await context.upstreamToken({ audience: 'unknown' }) }),
+  );
+
+  server.registerTool(
+    'slow_task',`,
+];
+
 /** Starts the local emulator with settings as `-c` gives them. */
 function startCloud(
-  { issuerPath, settings }: ProviderProduct,
+  { issuerPath, settings, exchange }: ProviderProduct,
   { origin }: RealProvider,
   further: Record<string, string>,
 ): Promise<TestCloud> {
   const context = JSON.stringify({ ...settings, ...further, idpIssuer: `${PLACEHOLDER}${issuerPath}` }).slice(1, -1);
   return TestCloud.start({
-    edits: [['cdk.json', '"context": {', `"context": { ${context},`]],
+    edits: [['cdk.json', '"context": {', `"context": { ${context},`], ...(exchange ? [exchangeTool(exchange)] : [])],
     change: (resources) => replaceText(resources, PLACEHOLDER, origin),
   });
 }
@@ -100,6 +118,7 @@ class FacadeStory {
       assert.equal(version, 3);
       return `upstream tokens ${version}`;
     });
+    if (this.#product.exchange) await this.#exchange(ada, subject);
     await check('a changed group reaches tools with the next refresh', async () => {
       await provider.setGroups('ada', ['admins', 'writers']);
       await this.#refresh(ada);
@@ -115,6 +134,39 @@ class FacadeStory {
       return 'refresh tokens at the provider: 1, then 0';
     });
     await ada?.close();
+  }
+
+  async #exchange(ada: ProviderClient, subject: unknown): Promise<void> {
+    const [check, provider] = [this.#check, this.#provider];
+    const { audience, scopes } = this.#product.exchange!;
+    // The two refusals.
+    this.#cloud.expectFailures('tool_failed');
+    await check('a tool gets no token for another API that the provider does not permit', async () => {
+      await assert.rejects(ada.call('exchanged'), /gives this user no token for "\w+": \w+$/);
+      return 'a sentence for the model';
+    });
+    await provider.prepareExchange!();
+    await check('a tool exchanges the token of the user for one for another API', async () => {
+      const { token } = await ada.call('exchanged');
+      const issuer = `${provider.origin}${this.#product.issuerPath}`;
+      const discovery = await fetch(`${issuer}/.well-known/openid-configuration`);
+      const { jwks_uri } = (await discovery.json()) as { jwks_uri: string };
+      const keys = createRemoteJWKSet(new URL(jwks_uri));
+      const { payload } = await jwtVerify(token as string, keys, { issuer, audience });
+      assert.equal(payload.sub, subject);
+      assert.deepEqual(payload.aud, audience);
+      const granted = String(payload.scope).split(' ');
+      assert.deepEqual(
+        scopes.filter((scope) => !granted.includes(scope)),
+        [],
+      );
+      assert.equal((await ada.call('exchanged')).token, token);
+      return `audience ${audience}, scope ${payload.scope}, once for two calls`;
+    });
+    await check('a tool gets no token for an API that the provider does not know', async () => {
+      await assert.rejects(ada.call('not_permitted'), /gives this user no token for "unknown": \w+$/);
+      return 'a sentence for the model';
+    });
   }
 
   async #dashboard(): Promise<void> {

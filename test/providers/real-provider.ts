@@ -20,6 +20,8 @@ export type ProviderProduct = {
   issuesUnrequestedRefreshTokens: boolean;
   /** The path of the issuer. */
   issuerPath: string;
+  /** A token for another API that `prepareExchange` permits, as a tool requests it; absent where it exchanges no tokens. */
+  exchange?: { audience: string; scopes: string[] };
   /** Settings of direct mode, or the reason why the product does not support it. */
   direct: { settings: Record<string, string> } | { impossible: string };
   /** @param folder for its data; deleted after the run */
@@ -39,6 +41,8 @@ export type RealProvider = {
   formFields(user: string): Record<string, string>;
   /** The number of refresh tokens, or offline sessions, of the user that the provider honours. */
   refreshTokensOf(user: string): Promise<number>;
+  /** Permits Holdfast to exchange the tokens of users (RFC 8693) for those of `ProviderProduct.exchange`. */
+  prepareExchange?(): Promise<void>;
   /** Makes it issue access tokens for this MCP server to clients that register themselves. */
   prepareDirectMode?(mcpUrl: string): Promise<void>;
   stop(): Promise<void>;
