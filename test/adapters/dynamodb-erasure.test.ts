@@ -77,6 +77,26 @@ test.each([
   expect(await left()).toEqual(['N#alan diary']);
 });
 
+test('a standing grant stays as revoked, without its user', async () => {
+  const standing = {
+    ...{ pk: 'G#standing', sk: '-', type: 'grant', id: 'standing', status: 'active', ttl: 2_000_000_000 },
+    revokedTtl: 253_402_300_799,
+    ...{ user: 'ada', issuer: 'https://acme.example', subject: 'ada', client: 'ci', groups: ['staff'] },
+    ...{ gsi1pk: 'U#ada', gsi1sk: 'G#1#standing', gsi2pk: 'G#0', gsi2sk: '1#standing' },
+  };
+  await table.client.put({ TableName: table.name, Item: standing });
+  const erase = async () => dynamoErasureStore(table).erase('ada', 500, 1_900_000_000_000);
+  expect([await erase(), await erase()]).toEqual([
+    { items: 1, done: true },
+    { items: 0, done: true },
+  ]);
+  const Key = { pk: standing.pk, sk: standing.sk };
+  const { Item } = await table.client.get({ TableName: table.name, Key, ConsistentRead: true });
+  const { pk, sk, type, id } = standing;
+  expect(Item).toEqual({ pk, sk, type, id, status: 'revoked', revokedAt: 1_900_000_000 });
+  await table.client.delete({ TableName: table.name, Key });
+});
+
 test.each(['task', 'stream'] as const)(
   'erase leaves nothing of a %s under way, whenever its process writes and after it has ended',
   async (kind) => {

@@ -55,7 +55,12 @@ async function answer<T>(...args: string[]): Promise<T> {
   return JSON.parse(out);
 }
 
-type Listed = { id: string; kind: string; client: string; status: string };
+async function erase(user: string): Promise<void> {
+  const { code } = await runCli(['users', 'erase', user, '--yes', '--local'], { HOLDFAST_DATA: cloud.folder });
+  expect(code).toBe(0);
+}
+
+type Listed = { id: string; user: string; kind: string; client: string; status: string };
 
 const grants = async () => (await answer<{ items: Listed[] }>('clients', 'list')).items;
 
@@ -111,6 +116,19 @@ describe('a user of an enterprise', () => {
     expect(await refusal(await redeem())).toEqual([400, 'invalid_grant']);
     await expect(signIn()).rejects.toThrow('invalid_grant');
   });
+
+  test('whose data is erased stays blocked until the operator allows the grant, which names the user no more', async () => {
+    const { id, user } = (await grants()).find((each) => each.client === client.client_id)!;
+    await erase(user);
+    const rejection = await json(await redeem());
+    expect(rejection).toEqual({ error: 'invalid_grant', error_description: expect.stringContaining(id) });
+    expect(String(rejection.error_description).length).toBeLessThanOrEqual(100);
+    const left = await cloud.item(`G#${id}`);
+    expect(Object.keys(left).toSorted()).toEqual(['id', 'pk', 'revokedAt', 'sk', 'status', 'type']);
+    await cloud.set({ pk: left.pk, sk: left.sk }, { revokedAt: Number(left.revokedAt) - 3601 });
+    expect(await answer('clients', 'allow', id)).toEqual({ allowed: id });
+    expect((await redeem()).status).toBe(200);
+  });
 });
 
 describe('a workload', () => {
@@ -140,6 +158,15 @@ describe('a workload', () => {
     );
     expect(await refusal(await redeemAssertion(cloud.origin, token))).toEqual([400, 'invalid_grant']);
     expect(host.requests.toSorted()).toEqual(['/.well-known/openid-configuration', '/jwks.json']);
+  });
+
+  test('gets no token after the erasure of its data, and its tokens from before are not accepted again', async () => {
+    const request = async () => redeemAssertion(cloud.origin, await issuer.workloadToken(cloud.origin, subject));
+    const { access_token } = (await json(await request())) as { access_token: string };
+    expect(await accepts(access_token)).toBe(true);
+    const { user } = (await grants()).find((each) => each.client === 'deploy')!;
+    await erase(user);
+    expect([await refusal(await request()), await accepts(access_token)]).toEqual([[400, 'invalid_grant'], false]);
   });
 
   test('is asked to try again while its platform does not answer', async () => {

@@ -21,7 +21,7 @@ const required = [
   ...numbered('C', 13),
   ...numbered('P', 6),
   ...attacks.map((number) => `A${number}`),
-  ...numbered('M', 25),
+  ...numbered('M', 26),
   ...numbered('T', 6),
   ...numbered('F', 8),
   ...numbered('O', 2),

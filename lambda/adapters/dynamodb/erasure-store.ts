@@ -16,12 +16,40 @@ const LATE_CALLS_MILLISECONDS = 20 * 60_000;
 /** Items by which other items are found. */
 const leading = new Set<unknown>([itemType.session, itemType.grant, itemType.execution]);
 
-type Erasable = { pk: string; sk: string; type?: unknown };
+type Erasable = { pk: string; sk: string; type?: unknown; revokedTtl?: unknown };
+
+/** The attributes of a standing grant that stay: those of a blocked grant of direct mode (`grant-block.ts`). */
+const KEPT = ['pk', 'sk', 'type', 'id', 'status', 'revokedAt'];
 
 export function dynamoErasureStore(table: TableConnection): ErasureStore {
   const { client: dynamodb, name: TableName } = table;
 
-  const remove = ({ pk, sk }: Erasable) => callTable(dynamodb.delete({ TableName, Key: { pk, sk } }));
+  const remove = (item: Erasable, now: number) =>
+    item.revokedTtl === undefined
+      ? callTable(dynamodb.delete({ TableName, Key: { pk: item.pk, sk: item.sk } }))
+      : anonymize(item, now);
+
+  /**
+   * Leaves a standing grant as revoked, without its user. Its id is always the same: without the item, the next token request
+   * would admit a client that is blocked, and the tokens from before the erasure.
+   */
+  const anonymize = (item: Erasable, now: number) => {
+    const removed = Object.keys(item).filter((name) => !KEPT.includes(name));
+    return succeeded(
+      dynamodb.update({
+        TableName,
+        Key: { pk: item.pk, sk: item.sk },
+        UpdateExpression: `SET #status = :revoked, revokedAt = if_not_exists(revokedAt, :now) REMOVE ${removed.map((_, each) => `#removed${each}`)}`,
+        // Absent once the operator has allowed the client again.
+        ConditionExpression: 'attribute_exists(revokedTtl)',
+        ExpressionAttributeNames: {
+          '#status': 'status',
+          ...Object.fromEntries(removed.map((name, each) => [`#removed${each}`, name])),
+        },
+        ExpressionAttributeValues: { ':revoked': 'revoked', ':now': Math.floor(now / 1000) },
+      }),
+    );
+  };
 
   /** Cancels an execution: its process stores nothing more beside it, and stops. */
   const cancel = ({ pk, sk }: Erasable) =>
@@ -126,7 +154,8 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
         const batch = await takeItems(rest(everything), Math.min(AT_ONCE, most - items));
         // After a failure the leading items are still there for the next attempt, and users who erase themselves signed in.
         const rank = ({ type }: Erasable) => (type === itemType.dashboardSession ? 2 : leading.has(type) ? 1 : 0);
-        for (const turn of [0, 1, 2]) await Promise.all(batch.filter((item) => rank(item) === turn).map(remove));
+        for (const turn of [0, 1, 2])
+          await Promise.all(batch.filter((item) => rank(item) === turn).map((item) => remove(item, now)));
         items += batch.length;
         if (batch.length === 0) return { items, done: items < most };
       }

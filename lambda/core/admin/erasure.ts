@@ -2,7 +2,8 @@
 export interface ErasureStore {
   /**
    * Deletes items of the user, those that lead to others last, so that a repeated call continues after a failure. To be
-   * called until it is done.
+   * called until it is done. A standing grant stays, as revoked and without the user: it denies access until the operator
+   * allows it.
    *
    * @param most about how many items this call may delete
    * @param now epoch milliseconds

@@ -252,7 +252,7 @@ const wireErrors = {
   grant_assertion_from_future: wire('invalid_grant', 'assertion: iat is missing, or iat or nbf is in the future'),
   grant_assertion_without_id: wire('invalid_grant', 'assertion: jti is missing or too long'),
   grant_assertion_replayed: wire('invalid_grant', 'assertion is already used; bring a new one'),
-  grant_revoked: wire('invalid_grant', 'access is revoked; only the operator can allow it again'),
+  grant_revoked: wire('invalid_grant', (id: string) => `access is revoked; the operator can allow the grant ${id}`),
   // Not 5xx, which an alarm counts.
   token_requests_limited: wire(
     'temporarily_unavailable',

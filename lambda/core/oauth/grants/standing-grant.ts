@@ -50,7 +50,7 @@ export async function issueUnderStandingGrant(
   if (!(await isAdmitted(facade, `grant:${id}`, EACH_PRINCIPAL))) throw oauthError('token_requests_limited');
   return retryOnConflict({ service: 'The session table', item: `grant ${id}` }, async () => {
     const { grant } = await grants.findGrant(id);
-    if (grant?.status === 'revoked') throw oauthError('grant_revoked');
+    if (grant?.status === 'revoked') throw oauthError('grant_revoked', id);
     const at = now();
     const expiresAt = at + rules.grantIdleSeconds;
     const next: Grant = {
