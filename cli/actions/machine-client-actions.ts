@@ -102,23 +102,32 @@ export async function listMachineClients(
 /** Tokens of a service live for an hour at most. */
 const LONGEST_TOKEN_SECONDS = 3600;
 
-/** Allows a machine client, a workload or an enterprise's client whose grant is revoked to get tokens again. */
+/**
+ * Allows a machine client, a workload or an enterprise's client whose grant is revoked to get tokens again. In direct mode it
+ * admits a blocked client at once: only the provider knows how long its tokens live.
+ */
 export async function allowGrant(grant: string, options: ClientAllowOptions): Promise<void> {
-  const { directory, grantBlock, seconds } = await openDeployment(options);
+  const { directory, grantBlock, isDirect, seconds } = await openDeployment(options);
   const [found] = await directory.grants([grant]);
   if (found?.status !== 'revoked')
     throw new ConfigurationError(`No revoked grant ${JSON.stringify(grant)}; nothing changed.`);
   if (found.origin === undefined && found.user !== undefined) {
     throw new ConfigurationError('The grant is of a sign-in: its user connects the client again.');
   }
-  const until = (found.revokedAt ?? 0) + LONGEST_TOKEN_SECONDS;
-  if (!(await grantBlock.unblock(grant, seconds() - LONGEST_TOKEN_SECONDS))) {
+  const wait = isDirect ? 0 : LONGEST_TOKEN_SECONDS;
+  const until = (found.revokedAt ?? 0) + wait;
+  if (!(await grantBlock.unblock(grant, seconds() - wait))) {
     throw new ConfigurationError(
       `Tokens from before the revocation would be valid again until ${timeOfDay(until * 1000)}; repeat the command then.`,
     );
   }
   if (options.json) return write(`${printableJson({ allowed: grant })}\n`);
-  report('Allowed: its next token request creates a new grant.', false);
+  report(
+    isDirect
+      ? 'Allowed: tokens of the identity provider are accepted again, also those from before.'
+      : 'Allowed: its next token request creates a new grant.',
+    false,
+  );
 }
 
 const shown = ({ id, name, scopes, keys, secrets = [], createdAt }: RegisteredMachineClient) => ({

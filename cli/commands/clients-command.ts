@@ -110,8 +110,8 @@ export function addClients(program: Command): void {
     withDeployment(
       clients
         .command('allow')
-        .argument('<grant>', 'id of a revoked grant that no sign-in gave')
-        .description('allow a machine client, a workload or an enterprise client access again'),
+        .argument('<grant>', 'id of a revoked grant')
+        .description('allow a client that signs in without a browser, or one of direct mode, access again'),
     ),
     'clients allow f3Jb1nV0m3Wm6Zy8b2b5gAf3Jb1nV0m3Wm6Zy8b2b5g',
   ).action(async (grant: string, options: ClientAllowOptions) => (await machineActions()).allowGrant(grant, options));

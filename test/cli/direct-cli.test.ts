@@ -60,6 +60,16 @@ test('clients revoke blocks the grant of one session and no other', async () => 
   expect([again.code, again.out]).toEqual([0, '{"revoked":0}\n']);
 });
 
+test('clients allow admits a blocked client again, with its tokens, and no other grant', async () => {
+  const [judy, other] = await Promise.all([startSession('judy'), startSession('walter')]);
+  await holdfast('clients', 'revoke', judy.grant, '--yes');
+  await holdfast('clients', 'revoke', other.grant, '--yes');
+  const allowed = await holdfast('clients', 'allow', judy.grant);
+  expect([allowed.code, allowed.out, allowed.errors]).toEqual([0, expect.stringContaining('accepted again'), '']);
+  expect([await judy.call(), await other.call()]).toEqual([200, 401]);
+  expect((await holdfast('clients', 'allow', judy.grant)).errors).toContain('No revoked grant');
+});
+
 test('clients revoke rejects a grant without a session', async () => {
   const { code, errors } = await holdfast('clients', 'revoke', await sha256('unknown'), '--yes');
   expect([code, errors]).toEqual([1, expect.stringMatching(/^No grant/)]);

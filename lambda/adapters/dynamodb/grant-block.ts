@@ -19,7 +19,8 @@ export type GrantBlock = {
   block(grant: string, now: number): Promise<boolean>;
   /**
    * Deletes a revoked grant that denies access. Throws `ServiceUnavailableError`.
-   * @returns false when it is not revoked, or was revoked later than `until`, in epoch seconds: nothing has changed
+   * @returns false when it is not revoked, or was revoked later than `until`, in epoch seconds: nothing has changed. An item
+   * that the operator wrote has no time
    */
   unblock(grant: string, until: number): Promise<boolean>;
 };
@@ -56,7 +57,7 @@ export function dynamoGrantBlock(table: TableConnection): GrantBlock {
         table.client.delete({
           TableName,
           Key: { pk: partition.grant(grant), sk: SINGLE },
-          ConditionExpression: '#status = :revoked AND revokedAt <= :until',
+          ConditionExpression: '#status = :revoked AND (attribute_not_exists(revokedAt) OR revokedAt <= :until)',
           ExpressionAttributeNames: { '#status': 'status' },
           ExpressionAttributeValues: { ':revoked': 'revoked', ':until': until },
         }),
