@@ -309,7 +309,7 @@ export const dashboardText = {
       active > 0 ? `${others} more, ${active} of them active` : `${others} more, not active`,
     hideOthers: 'Show one',
     service: 'service, without a person',
-    token: 'personal access token',
+    tokens: 'Personal access tokens',
     renewed: 'last renewed',
     lastRequest: 'last request',
     expires: 'expires by',

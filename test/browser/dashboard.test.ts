@@ -529,6 +529,11 @@ describe('the dashboard in a real browser', () => {
     await page.reload();
     await page.getByRole('row', { name: /CI of the shop/ }).waitFor();
     expect(await page.content()).not.toContain(token.split('.')[2]);
+    // Beside the connected apps, which are none of these.
+    await page.goto(`${emulator.origin}/dashboard?view=grants`);
+    await page.getByRole('region', { name: 'Personal access tokens' }).getByText('CI of the shop').waitFor();
+    const apps = page.getByRole('region', { name: 'Connected apps' });
+    expect(await apps.getByText('CI of the shop').count()).toBe(0);
     await page.getByRole('button', { name: 'Revoke “CI of the shop”' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await page.getByText('has been revoked.').waitFor();

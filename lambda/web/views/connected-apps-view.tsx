@@ -36,6 +36,9 @@ export function ConnectedAppsView({ route, me }: ViewProps) {
   const withUsers = showsUsers({ route, me });
   const otherUser = me?.isAdmin && user && user !== me.user ? user : undefined;
   const revocableUser = otherUser ?? me?.user;
+  const tokens = items?.filter(({ isToken }) => isToken) ?? [];
+  const apps = items?.filter(({ isToken }) => !isToken) ?? [];
+  const table = { withUsers, highlighted: route.id, revoke: setRevoking };
   const hasActive = items?.some((grant) => grant.status === 'active' && grant.user === revocableUser);
   return (
     <>
@@ -54,13 +57,25 @@ export function ConnectedAppsView({ route, me }: ViewProps) {
         !error && <Skeleton kind="row" count={6} />
       ) : (
         <section class="panel" aria-label={text.caption} aria-busy={isStale}>
-          {items.length === 0 && !hasMore && (
+          {apps.length === 0 && !hasMore && (
             <EmptyState heading={text.empty}>{dashboardText.calls.emptyNew(`${location.origin}/mcp`)}</EmptyState>
           )}
-          {items.length > 0 && (
-            <GrantsTable grants={items} me={me} withUsers={withUsers} highlighted={route.id} revoke={setRevoking} />
+          {apps.length > 0 && (
+            <GrantsTable caption={text.caption} name={columns.app} grants={apps} me={me} {...table} />
           )}
           <LoadMore list={list} />
+        </section>
+      )}
+      {me && tokens.length > 0 && (
+        <section class="panel" aria-labelledby="tokens" aria-busy={isStale}>
+          <h2 id="tokens">{text.tokens}</h2>
+          <GrantsTable
+            caption={dashboardText.tokens.caption}
+            name={dashboardText.tokens.name}
+            grants={tokens}
+            me={me}
+            {...table}
+          />
         </section>
       )}
       {me && revoking && (
@@ -78,18 +93,23 @@ export function ConnectedAppsView({ route, me }: ViewProps) {
 
 type RowContext = { me: Me; withUsers: boolean; revoke(grant: GrantRow): void };
 
-/** @param highlighted the id of the grant that a search found */
+/**
+ * @param name the heading of the column that names the grants
+ * @param highlighted the id of the grant that a search found
+ */
 function GrantsTable({
+  caption,
+  name,
   grants,
   highlighted,
   ...context
-}: RowContext & { grants: GrantRow[]; highlighted: string | undefined }) {
+}: RowContext & { caption: string; name: string; grants: GrantRow[]; highlighted: string | undefined }) {
   return (
     <table class="list grants">
-      <caption class="visually-hidden">{text.caption}</caption>
+      <caption class="visually-hidden">{caption}</caption>
       <thead>
         <tr>
-          <th scope="col">{columns.app}</th>
+          <th scope="col">{name}</th>
           {context.withUsers && <th scope="col">{columns.user}</th>}
           <th scope="col">{columns.state}</th>
           <th scope="col">{columns.scopes}</th>
@@ -154,9 +174,7 @@ function GrantTableRow({
       <th scope="row" class="main">
         <span>
           {grant.clientName}
-          {grant.isToken ? (
-            <span class="note">{text.token}</span>
-          ) : (
+          {!grant.isToken && (
             <code class="muted" title={grant.client}>
               {grant.client.replace('https://', '')}
             </code>

@@ -29,7 +29,7 @@ const PROPOSED_DAYS = 30;
 /** The page announces the expiry of a token so long before. */
 const SOON_MS = 7 * DAY_MS;
 
-/** The personal access tokens of the user. Admins find those of others among the connected apps. */
+/** The personal access tokens of the user. Admins find those of others below the connected apps. */
 export function TokensView({ me }: ViewProps) {
   const [made, setMade] = useState<PersonalToken>();
   const [revoking, setRevoking] = useState<TokenRow>();
