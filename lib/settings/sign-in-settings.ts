@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
 import { EMULATOR_VARIABLE } from '../package-files.ts';
 import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
@@ -169,9 +169,12 @@ function* validatePersonalTokens({ personalTokens, identityProvider }: SignInSet
     yield 'personalTokens is set, but the identity provider issues the tokens in direct mode: remove it';
   }
   const { maxLifetime = DEFAULT_TOKEN_LIFETIME } = personalTokens;
-  yield* validateDuration('personalTokens.maxLifetime', maxLifetime, tokenLimits);
-  const isWhole = Token.isUnresolved(maxLifetime) || Number.isInteger(maxLifetime.toDays?.({ integral: false }) ?? 0);
-  if (!isWhole) yield `personalTokens.maxLifetime is ${maxLifetime}: choose whole days`;
+  const errors = [...validateDuration('personalTokens.maxLifetime', maxLifetime, tokenLimits)];
+  yield* errors;
+  if (errors.length > 0 || maxLifetime.isUnresolved()) return;
+  if (!Number.isInteger(maxLifetime.toDays({ integral: false }))) {
+    yield `personalTokens.maxLifetime is ${maxLifetime}: choose whole days`;
+  }
 }
 
 /** The longest lifetime; `undefined` without personal access tokens. */

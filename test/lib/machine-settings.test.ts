@@ -43,6 +43,28 @@ test('machine clients with keys, and none but those of the command line, are val
   expect(errorsOf({ machineClients: {}, machineTokenTtl: Duration.minutes(5) })).toEqual([]);
 });
 
+const direct = { mode: 'direct', issuer: 'https://idp.example', profile: 'workos' } as const;
+
+test.each<[string, string, HoldfastSettings]>([
+  ['less than a day', 'personalTokens.maxLifetime', { personalTokens: { maxLifetime: Duration.hours(23) } }],
+  ['no time', 'personalTokens.maxLifetime', { personalTokens: { maxLifetime: Duration.days(0) } }],
+  ['more than a year', 'personalTokens.maxLifetime', { personalTokens: { maxLifetime: Duration.days(366) } }],
+  ['a part of a day', 'personalTokens.maxLifetime', { personalTokens: { maxLifetime: Duration.hours(36) } }],
+  ['a number', 'personalTokens.maxLifetime', { personalTokens: { maxLifetime: 30 as never } }],
+  ['direct mode', 'personalTokens is set', { personalTokens: {}, identityProvider: direct }],
+])('personal tokens are invalid with %s', (_, setting, settings) => {
+  const errors = errorsOf(settings);
+  expect(errors.filter((line) => line.startsWith(setting))).toHaveLength(1);
+  expect(errors.filter((line) => line.startsWith('personalTokens'))).toHaveLength(1);
+});
+
+test.each([undefined, Duration.days(1), Duration.hours(48), Duration.days(365)])(
+  'personal tokens are valid with a longest lifetime of %s',
+  (maxLifetime) => {
+    expect(errorsOf({ personalTokens: { ...(maxLifetime && { maxLifetime }) } })).toEqual([]);
+  },
+);
+
 const workload = (change: Partial<Workload>): HoldfastSettings => ({
   workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'], ...change }],
 });
@@ -96,7 +118,6 @@ test('two workloads, or a workload and a client, with one name are invalid', () 
 });
 
 test('assertions of other issuers are invalid in direct mode and without a provider that issues them', () => {
-  const direct = { mode: 'direct', issuer: 'https://idp.example', profile: 'workos' } as const;
   expect(errorsOf({ ...workload({}), identityProvider: direct }).join()).toContain('in direct mode');
   expect(errorsOf({ enterpriseAuthorization: true }).join()).toContain('enterpriseAuthorization is true without');
   expect(errorsOf({ enterpriseIssuers: [{ issuer: 'http://acme.example' }] }).join()).toContain(

@@ -147,6 +147,7 @@ test('M15: a workload of a fork, of another branch, or with a subject that is no
     'repo:acme/shop:ref:refs/heads/main2',
     'repo:acme/shop:pull_request',
     'repo:acme/docs',
+    'repo:Acme/docs:ref:refs/heads/main',
     ['repo:acme/docs:ref:refs/heads/main'],
     undefined,
     '',

@@ -93,6 +93,7 @@ test('M1: a machine client is rejected with the credentials of another, without 
     await byAssertion(await assertion('nightly', key, { iss: 'other' })),
     await byAssertion(await assertion('nightly', key), { client_id: 'other' }),
     await byAssertion(secretAssertion, { client_id: one.client.id, client_secret: one.secret }),
+    await byAssertion(await assertion('nightly', key), { client_secret: one.secret }),
     await byAssertion(await assertion(one.client.id, key)),
   ];
   expect(answers.map(refusalOf)).toEqual(answers.map(() => [401, 'invalid_client']));
@@ -271,6 +272,9 @@ test('M12: a machine client that requests tokens without end is limited, and ano
   for (let count = 0; count < 101; count++) answers.push(await request());
   expect(answers.slice(0, 100).every(({ status }) => status === 200)).toBe(true);
   expect(refusalOf(answers[100]!)).toEqual([429, 'temporarily_unavailable']);
+  const body = new URLSearchParams(credentials() as Record<string, string>);
+  const limited = await server.request('/token', { method: 'POST', body, headers: basic(client.id, secret) });
+  expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '2']);
   expect((await byAssertion(await assertion('nightly', key))).status).toBe(200);
   await server.clock.advance(1000);
   expect((await request()).status).toBe(200);

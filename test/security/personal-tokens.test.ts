@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as V1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as V1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -65,6 +69,16 @@ test.each(clients)(
     await client.close();
   },
 );
+
+test('T1: the command of curl in the documentation calls a tool with a personal token', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/personal-access-tokens.md'), 'utf8');
+  const [, command] = /^```sh\n(curl [^`]+)```$/m.exec(page)!;
+  const { token } = await ada.makeToken();
+  const run = (script: string) =>
+    promisify(execFile)('bash', ['-c', script], { env: { ...process.env, SHOP_TOKEN: token } });
+  const { stdout, stderr } = await run(command!.replace('https://mcp.example.com', cloud.origin));
+  expect([stdout, stderr]).toEqual([expect.stringContaining(ada.me.user), '']);
+});
 
 test('T1: the page lists a token with its last use and its expiry, and never shows it again', async () => {
   const made = await alan.makeToken({ name: 'CI \u202ejob', days: 7 });
