@@ -604,6 +604,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
               this.#table.grantUpstreamTokens(grantee);
               this.#sealKey.grantSeal(grantee, 'upstream');
               grantClientSecret(identityProvider, grantee);
+              grantClientSecret(identityProvider.exchangeClient ?? {}, grantee);
             },
           }
         : undefined,
@@ -753,6 +754,9 @@ const groupsNamedBy = ({ adminsGroup, sessionTtlByGroup = {}, scopes }: Resolved
 
 const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
 
-function grantClientSecret({ clientSecret }: IdentityProviderSettings, grantee: IGrantable): void {
+function grantClientSecret(
+  { clientSecret }: Pick<IdentityProviderSettings, 'clientSecret'>,
+  grantee: IGrantable,
+): void {
   if (clientSecret !== undefined) grantReadSecret(clientSecret, grantee);
 }

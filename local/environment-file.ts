@@ -64,7 +64,7 @@ export class EnvironmentFile {
 }
 
 /** Variables with the ARNs of Holdfast's own secrets. */
-const holdfastSecrets = new Set(['IDP_CLIENT_SECRET_ARN', 'TELEMETRY_HEADERS_ARN']);
+const holdfastSecrets = new Set(['IDP_CLIENT_SECRET_ARN', 'IDP_EXCHANGE_CLIENT_SECRET_ARN', 'TELEMETRY_HEADERS_ARN']);
 
 /** The secrets whose ARNs a function has, by the names of their lines in `.env`. */
 export function secretsOf(variables: Record<string, string>): { name: string; arn: string }[] {

@@ -158,7 +158,11 @@ function openUpstream(): ToolContextDependencies['upstream'] {
       import('../adapters/openid-exchange.ts'),
       import('../adapters/dynamodb/exchanged-token-store.ts'),
     ]);
-    const exchanger = openIdExchanger({ ...client, form: environment.IDP_EXCHANGE });
+    const { IDP_EXCHANGE: form, IDP_EXCHANGE_CLIENT_ID: clientId, IDP_EXCHANGE_CLIENT_SECRET_ARN: arn } = environment;
+    // It has a secret, also where the client of the sign-in is public.
+    const authentication = IDP_AUTHENTICATION === 'none' ? undefined : IDP_AUTHENTICATION;
+    const own = clientId && arn && { clientId, clientSecret: () => readSecret(arn), authentication };
+    const exchanger = openIdExchanger({ ...client, ...own, form });
     const store = dynamoExchangedTokenStore(table);
     return new TokenExchange({ store, tokens, exchanger, sealer, clock: systemClock, random: Math.random });
   };

@@ -228,6 +228,9 @@ export const mcpVariables = {
   IDP_ASSERTION_AUDIENCE: identityProvider.IDP_ASSERTION_AUDIENCE,
   /** How the upstream token is exchanged for one for another API; absent: RFC 8693. */
   IDP_EXCHANGE: optional(oneOf(...exchangeForms)),
+  /** The client that exchanges it; absent: the one that users sign in with. */
+  IDP_EXCHANGE_CLIENT_ID: optional(text),
+  IDP_EXCHANGE_CLIENT_SECRET_ARN: optional(text),
   IDP_GROUP_CLAIMS: optional(list),
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),

@@ -10,6 +10,13 @@ import { scopeSyntax } from './scope-validation.ts';
 import { hasSyntax, quoted } from './setting-validation.ts';
 import { hostText, queryText } from './token-text.ts';
 
+/** A client of the identity provider that exchanges upstream tokens. */
+export interface ExchangeClient {
+  readonly clientId: string;
+  /** As `identityProvider.clientSecret`. */
+  readonly clientSecret: ISecret | string;
+}
+
 /** The identity provider that users sign in with. Holdfast is an OIDC client of it. */
 export interface IdentityProviderSettings {
   /**
@@ -44,6 +51,13 @@ export interface IdentityProviderSettings {
    * if the provider's discovery document lists it and `client_secret_basic` if not
    */
   readonly authentication?: ClientAuthenticationMethod;
+  /**
+   * The client that exchanges upstream tokens for those of other APIs (`context.upstreamToken({ audience })`), where the
+   * provider permits that to another client than the one that users sign in with: a Custom API client at Auth0. It
+   * authenticates by the same method.
+   * @default - the client that users sign in with
+   */
+  readonly exchangeClient?: ExchangeClient;
   /**
    * Scopes of the authorization request. Some providers issue a refresh token only for `offline_access`. In `direct` mode
    * the scopes that clients request for basic use.
@@ -173,7 +187,11 @@ export function dashboardSignInEnvironment(provider: IdentityProviderSettings, n
 export const toolTokenEnvironment = (provider: IdentityProviderSettings, namedGroups: readonly string[]) => ({
   ...refreshEnvironment(provider, namedGroups),
   IDP_EXCHANGE: profileOf(provider).exchange,
+  IDP_EXCHANGE_CLIENT_ID: provider.exchangeClient?.clientId,
+  IDP_EXCHANGE_CLIENT_SECRET_ARN: arnOf(provider.exchangeClient?.clientSecret),
 });
+
+const arnOf = (secret: ISecret | string | undefined) => (typeof secret === 'object' ? secret.secretArn : secret);
 
 /** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
@@ -184,7 +202,7 @@ export function refreshEnvironment(provider: IdentityProviderSettings, namedGrou
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
-    IDP_CLIENT_SECRET_ARN: typeof clientSecret === 'object' ? clientSecret.secretArn : clientSecret,
+    IDP_CLIENT_SECRET_ARN: arnOf(clientSecret),
     IDP_AUTHENTICATION: clientSecret === undefined ? 'none' : authentication,
     IDP_ASSERTION_AUDIENCE: authentication === 'private_key_jwt' ? profile.assertionAudience : undefined,
     IDP_GROUP_CLAIMS: groupClaims.join(' '),
@@ -256,6 +274,7 @@ function* validateGroups(provider: IdentityProviderSettings): Generator<string> 
 
 function* validateFacadeMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
   yield* validateClient(provider, profile);
+  yield* validateExchangeClient(provider);
   yield* validateIdTokenScopes(provider, 'scopes', 'dashboardScopes');
   yield* validateParameters(provider, profile);
   for (const member of ['audience', 'jwksUri'] as const) {
@@ -274,11 +293,23 @@ function* validateClient(provider: IdentityProviderSettings, { needsSecret }: Pr
   if (clientSecret === undefined && needsSecret) {
     yield `identityProvider.clientSecret is missing: ${profile} requires a secret of web applications`;
   }
-  // The value may be the secret itself, so the message does not repeat it.
-  if (typeof clientSecret === 'string' && !hasSyntax(secretArnSyntax, clientSecret)) {
-    yield 'identityProvider.clientSecret is not a complete ARN: store the secret in Secrets Manager and give its ARN';
-  }
+  if (clientSecret !== undefined) yield* validateSecretArn('clientSecret', clientSecret);
   yield* validateAuthentication(provider);
+}
+
+/** The value may be the secret itself, so the message does not repeat it. */
+function* validateSecretArn(setting: string, secret: ISecret | string): Generator<string> {
+  if (typeof secret !== 'string' || hasSyntax(secretArnSyntax, secret)) return;
+  yield `identityProvider.${setting} is not a complete ARN: store the secret in Secrets Manager and give its ARN`;
+}
+
+function* validateExchangeClient({ exchangeClient }: IdentityProviderSettings): Generator<string> {
+  if (exchangeClient === undefined) return;
+  const { clientId, clientSecret } = exchangeClient;
+  if (!clientId) yield 'identityProvider.exchangeClient.clientId is empty: write that of a client at the provider';
+  if (!clientSecret)
+    yield 'identityProvider.exchangeClient.clientSecret is missing: a client without one exchanges no tokens';
+  else yield* validateSecretArn('exchangeClient.clientSecret', clientSecret);
 }
 
 function* validateIdTokenScopes(
@@ -322,7 +353,7 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   if (profile.notDirect !== undefined) {
     yield `identityProvider.mode is direct, which ${profileName} does not support: ${profile.notDirect}`;
   }
-  for (const member of ['parameters', 'name'] as const) {
+  for (const member of ['exchangeClient', 'parameters', 'name'] as const) {
     if (provider[member] === undefined) continue;
     yield `identityProvider.${member} does not apply to mode: 'direct', in which clients sign in by themselves: remove it`;
   }

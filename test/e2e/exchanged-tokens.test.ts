@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
@@ -19,13 +21,29 @@ const imports = [
   'import { acceptedContent,',
   "import { createHash } from 'node:crypto';\nimport { acceptedContent,",
 ] as const;
+/** A provider that permits the exchange to another client than the one that users sign in with. */
+const arn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret';
+const client = [
+  'bin/holdfast.ts',
+  '    upstreamTokens: settings',
+  `    identityProvider: {
+      issuer: 'http://127.0.0.1:1',
+      clientId: 'holdfast',
+      clientSecret: '${arn}:sign-in-AbCdEf',
+      authentication: 'client_secret_post',
+      exchangeClient: { clientId: 'exchanging', clientSecret: '${arn}:exchange-AbCdEf' },
+    },
+    upstreamTokens: settings`,
+] as const;
 
 let provider: Provider;
 let cloud: TestCloud;
 let issued: string[];
+let clients: (string | null)[];
 const respond = (answer: (count: number) => TokenAnswer) => {
-  issued = [];
-  provider.onExchange = async () => {
+  [issued, clients] = [[], []];
+  provider.onExchange = async (form) => {
+    clients.push(form.get('client_id'), form.get('client_secret'));
     const token = `exchanged-${issued.length}-${Math.random()}`;
     issued.push(token);
     const { status, body } = answer(issued.length);
@@ -34,7 +52,11 @@ const respond = (answer: (count: number) => TokenAnswer) => {
 };
 beforeAll(async () => {
   provider = await Provider.start();
-  cloud = await TestCloud.start({ change: provider.use, edits: [imports, edit], freshPerRequest: true });
+  cloud = await TestCloud.start({ change: provider.use, edits: [imports, edit, client], freshPerRequest: true });
+  writeFileSync(
+    join(cloud.folder, '.env'),
+    'IDP_CLIENT_SECRET=of the sign-in\nIDP_EXCHANGE_CLIENT_SECRET=of the exchange\n',
+  );
   // During the outage of the provider.
   cloud.expectFailures('tool_failed');
 });
@@ -68,6 +90,7 @@ test('parallel calls in several processes cause one exchange, whose token is sea
   const { tokens, call } = await signedIn();
   const answers = await Promise.all(Array.from({ length: 6 }, call));
   expect(issued).toHaveLength(1);
+  expect(clients).toEqual(['exchanging', 'of the exchange']);
   expect(answers).toEqual(answers.map(() => digest(issued[0])));
   const items = (await cloud.items(`T#${grantOf(tokens)}`)).filter(({ sk }) => sk.startsWith('X#'));
   expect(items).toHaveLength(1);

@@ -94,6 +94,26 @@ const invalid: [what: string, provider: object, setting: string][] = [
   ['an empty group', { ...complete.oidc, groups: [''] }, 'groups'],
   ['a group with * inside', { ...complete.oidc, groups: ['team-*-admins'] }, 'groups'],
   ['an audience outside direct mode', { ...complete.auth0, profile: 'auth0', audience: 'https://a' }, 'audience'],
+  [
+    'an exchange client without an id',
+    { ...complete.oidc, exchangeClient: { clientId: '', clientSecret } },
+    'exchangeClient.clientId',
+  ],
+  [
+    'an exchange client with a secret as text',
+    { ...complete.oidc, exchangeClient: { clientId: 'api', clientSecret: 'x' } },
+    'exchangeClient.clientSecret',
+  ],
+  [
+    'an exchange client without a secret',
+    { ...complete.oidc, exchangeClient: { clientId: 'api' } },
+    'exchangeClient.clientSecret',
+  ],
+  [
+    'an exchange client in direct mode',
+    { ...direct, exchangeClient: { clientId: 'api', clientSecret } },
+    'exchangeClient',
+  ],
   ['a key set URL outside direct mode', { ...complete.oidc, jwksUri: 'https://a.example/jwks' }, 'jwksUri'],
   ['a client secret in direct mode without a client id', { ...direct, clientSecret }, 'clientSecret'],
   [

@@ -134,6 +134,7 @@ function facadeSettings(stack: Stack): HoldfastSettings {
       clientId: 'unique-client',
       clientSecret: secretArn('unique_client_secret'),
       authentication: 'client_secret_basic',
+      exchangeClient: { clientId: 'unique-exchange', clientSecret: secretArn('unique_exchange_secret') },
       scopes: ['openid', 'unique-scope'],
       dashboardScopes: ['openid', 'unique-dashboard-scope'],
       parameters: { organization: 'unique-parameter' },
@@ -268,6 +269,13 @@ const facadePlaces = {
     'unique_client_secret-AbCdEf': [...signIn('IDP_CLIENT_SECRET_ARN'), ...inPolicies('Mcp', 'OAuth', 'Worker')],
   },
   'identityProvider.authentication': { client_secret_basic: signIn('IDP_AUTHENTICATION') },
+  'identityProvider.exchangeClient': {
+    'unique-exchange': ['Mcp.IDP_EXCHANGE_CLIENT_ID', 'Worker.IDP_EXCHANGE_CLIENT_ID'],
+    'unique_exchange_secret-AbCdEf': [
+      ...['Mcp', 'Worker'].map((name) => `${name}.IDP_EXCHANGE_CLIENT_SECRET_ARN`),
+      ...inPolicies('Mcp', 'Worker'),
+    ],
+  },
   'identityProvider.scopes': { 'unique-scope': ['OAuth.IDP_SCOPES'] },
   'identityProvider.dashboardScopes': { 'unique-dashboard-scope': ['OAuth.IDP_DASHBOARD_SCOPES'] },
   'identityProvider.parameters': {
