@@ -195,7 +195,7 @@ function figuresOf(cold: Map<string, Cold>, runs: Map<string, Run[]>): Figure[] 
     {
       what: 'cold chain, key set from a cold OAuth function',
       ...against(['authorizer', 'key-set-source', 'ours'], 'G'),
-      note: 'where no client connected through this edge for a day: the OAuth function starts as well, and reads the public key from KMS.',
+      note: 'where no client connected through this edge for a week: the OAuth function starts as well, and reads the public key from KMS.',
     },
     {
       what: 'cold start, OAuth function for the key set',

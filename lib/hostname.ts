@@ -198,7 +198,8 @@ export class CloudFrontHostname extends Construct {
       comment: 'Holdfast: the key set and the discovery documents',
       minTtl: Duration.seconds(0),
       defaultTtl: Duration.seconds(0),
-      maxTtl: Duration.days(1),
+      // The longest of `stale-while-revalidate` of the key set.
+      maxTtl: Duration.days(7),
       queryStringBehavior: CacheQueryStringBehavior.allowList('kid'),
     });
   }

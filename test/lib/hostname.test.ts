@@ -104,13 +104,13 @@ describe('the distribution in front of the API', () => {
     expect(patterns).toEqual(['/jwks.json', '/.well-known/*']);
   });
 
-  test('caches documents for as long as their Cache-Control says, a day at most, by path and key id', () => {
+  test('caches documents for as long as their Cache-Control says, a week at most, by path and key id', () => {
     expect(cachePolicy!.Properties.CachePolicyConfig).toEqual({
       Name: expect.anything(),
       Comment: expect.any(String),
       MinTTL: 0,
       DefaultTTL: 0,
-      MaxTTL: 86_400,
+      MaxTTL: 604_800,
       ParametersInCacheKeyAndForwardedToOrigin: {
         CookiesConfig: { CookieBehavior: 'none' },
         EnableAcceptEncodingBrotli: false,

@@ -16,9 +16,9 @@ const cacheControlOf = async (kid: string | undefined) => {
 };
 
 test.each(['first', 'second'])(
-  'the key set under the id of a published key (%s) may be stale for a day while a cache fetches the next one',
+  'the key set under the id of a published key (%s) may be stale for a week while a cache fetches the next one',
   async (kid) => {
-    const lifetimes = 'public, max-age=300, stale-while-revalidate=86400, stale-if-error=86400';
+    const lifetimes = 'public, max-age=300, stale-while-revalidate=604800, stale-if-error=86400';
     expect(await cacheControlOf(kid)).toBe(lifetimes);
   },
 );
