@@ -53,7 +53,7 @@ ${savings(calls, callsSum)}
 
 ## Assumptions
 
-${assumed(traffic)}
+${assumed(traffic, stack)}
 
 Not included: Cognito (free for 10,000 monthly users, then $${priceOf('users').dollars} each), the optional firewall ($10 a month and $0.60 a
 million requests), a client secret in Secrets Manager ($0.40 a month), views of the dashboard
@@ -72,8 +72,8 @@ function savings(calls: readonly Line[], callsSum: number): string {
   return `- **The log class Infrequent Access**, the setting [\`accessLogClass\`](settings.md): $${money(logs / 2)} less. CloudWatch cannot change the class of a log group, so an existing
   deployment keeps the class of its log.
 - **Eventually consistent reads of the session**, beside a consistent read of the grant: $${money(reads / 4)} less. DynamoDB has one consistency for the
-  items of a table in a \`BatchGetItem\`, so each request would send two requests, and a cold one open two connections; and a session that its
-  client or an operator has ended would be accepted a moment longer.
+  items of a table in a \`BatchGetItem\`; PartiQL has one for each statement of a batch. But a session that its client or an operator has ended
+  would be accepted a moment longer, where MCP demands 404, and a log level or a subscription would not apply to the next request.
 - **A function URL in place of API Gateway**: about $${money(withoutGateway)}, with the token verified in the MCP function. Lambda renames
   \`WWW-Authenticate\` of a function URL, and CloudFront does not run a function for a 401 that could restore it, so clients without a token find no
   sign-in. CloudFront signs requests to a function URL only if clients send the digest of their body, which MCP clients do not,
@@ -81,15 +81,16 @@ function savings(calls: readonly Line[], callsSum: number): string {
   MCP function. There would be no throttle, no access log and no AWS WAF in the region.`;
 }
 
-function assumed(traffic: Traffic): string {
+function assumed(traffic: Traffic, { extensionSeconds }: Stack): string {
   const calls = traffic['calls-per-month'];
   const { dollars, per } = priceOf('writeUnits');
   const everyCall = ((calls - calls / traffic['calls-per-burst']) * dollars) / per;
   const number = (value: number) => value.toLocaleString('en');
+  const extensionMinutes = extensionSeconds / 60;
   return `- ARM functions; the MCP function has 512 MB and takes ${traffic['request-milliseconds']} ms for a request. Add the time of your tools.
 - An assistant works in bursts of ${traffic['calls-per-burst']} calls and pauses for five minutes, so one request in ${traffic['calls-per-burst']} invokes the authorizer
   and takes a second write for its audit log entry. The next burst begins ${traffic['minutes-per-burst']} minutes after the last one, and a session of 24
-  hours is extended once in 14.4 minutes, so every third burst extends it.
+  hours is extended once in ${extensionMinutes} minutes, so one burst in ${Math.ceil(extensionMinutes / traffic['minutes-per-burst'])} extends it.
 - One call in ${traffic['calls-per-cold-start']} meets a cold MCP function, and as many a cold authorizer. Lambda charges the initialization, estimated at ${traffic['cold-start-milliseconds']} and
   ${traffic['authorizer-cold-start-milliseconds']} ms: those of Node.js and of the code ([\`performance.md\`](performance.md)).
 - One call in ${traffic['calls-per-token']} needs a new token; a session has ${traffic['calls-per-session']} calls and begins with ${traffic['requests-to-connect']} requests;

@@ -171,7 +171,7 @@ function operatorOf(folder: string) {
     async setBack(name: string, time: string) {
       const item = (await snapshot()).get(name);
       if (!item) throw new Error(`The table has no ${name}`);
-      const [now, earlier] = [String(item[time]!.N), String(Number(item[time]!.N) - 1200)];
+      const [now, earlier] = [String(item[time]!.N), String(Number(item[time]!.N) - 3600)];
       const gsi2sk = item.gsi2sk && { S: String(item.gsi2sk.S).replace(now, earlier) };
       const changed = { ...item, [time]: { N: earlier }, ...(gsi2sk && { gsi2sk }) };
       await client.send(new PutItemCommand({ TableName, Item: changed as never }));

@@ -150,27 +150,24 @@ function eventRow(resources: MonitoredResources): IWidget[] {
   ];
 }
 
-/** Users and clients from the access log, in which a request that was not authorized has the user `-`. */
+/** Users from the access log, in which a request that was not authorized has the user `-`. */
 function userRow({ accessLog }: MonitoredResources): IWidget[] {
   const logGroupNames = [accessLog.logGroupName];
   return [
     new LogQueryWidget({
-      title: 'Active users and clients, by hour',
+      title: 'Active users, by hour',
       logGroupNames,
       view: LogQueryVisualizationType.LINE,
-      queryLines: [
-        'filter ispresent(user) and user != "-"',
-        'stats count_distinct(user) as users, count_distinct(client) as clients by bin(1h)',
-      ],
+      queryLines: ['filter ispresent(user) and user != "-"', 'stats count_distinct(user) as users by bin(1h)'],
       width: 12,
       height: HEIGHT,
     }),
     new LogQueryWidget({
-      title: 'Requests by user and client',
+      title: 'Requests by user',
       logGroupNames,
       queryLines: [
         'filter ispresent(user) and user != "-"',
-        'stats count(*) as requests, sum(status >= 400) as errors, max(@timestamp) as last by user, client',
+        'stats count(*) as requests, sum(status >= 400) as errors, max(@timestamp) as last by user',
         'sort requests desc',
         'limit 50',
       ],

@@ -9,8 +9,8 @@ import {
 
 export interface SessionSettings {
   /**
-   * Time after its last request at which a session expires. The table is updated once in a hundredth of this time (a minute at
-   * least, 15 minutes at most, a tenth of a short time), so a session may expire that much earlier.
+   * Time after its last request at which a session expires. The table is updated once in a twenty-fourth of this time (a minute
+   * at least, an hour at most, a tenth of a short time), so a session may expire that much earlier.
    * @default Duration.hours(24)
    */
   readonly sessionTtl?: Duration;

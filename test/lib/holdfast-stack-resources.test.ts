@@ -218,19 +218,25 @@ describe('the stage of the API', () => {
       RestApiId: `ref-${idOf(cognito, 'AWS::ApiGateway::RestApi')}`,
       StageName: 'v1',
     });
-    expect(JSON.parse(properties.AccessLogSetting.Format)).toMatchObject({
+    expect(JSON.parse(properties.AccessLogSetting.Format)).toEqual({
       requestId: '$context.requestId',
-      time: '$context.requestTimeEpoch',
       method: '$context.httpMethod',
       path: '$context.path',
       status: '$context.status',
       milliseconds: '$context.responseLatency',
       bytes: '$context.responseLength',
       user: '$context.authorizer.user',
-      client: '$context.authorizer.client',
       refusal: '$context.error.responseType',
     });
   });
+});
+
+test('the access log has the addresses of clients with a domain, without which CloudFront connects in their place', () => {
+  const hasAddress = (template: SynthesizedTemplate) =>
+    onlyOne(template, 'AWS::ApiGateway::Stage').Properties.AccessLogSetting.Format.includes(
+      '$context.identity.sourceIp',
+    );
+  expect([hasAddress(external), hasAddress(cognito)]).toEqual([true, false]);
 });
 
 test('X-Ray traces the stage of the API with the setting tracing', () => {

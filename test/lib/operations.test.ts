@@ -249,7 +249,7 @@ describe('the CloudWatch dashboard', () => {
     const accessLogQueries = queries.filter((query) => query.includes("SOURCE 'GatewayAccessLog"));
     expect(accessLogQueries).toHaveLength(3);
     for (const query of accessLogQueries) {
-      const available = [...fields, '@timestamp', 'requests', 'errors', 'last', 'users', 'clients'];
+      const available = [...fields, '@timestamp', 'requests', 'errors', 'last', 'users'];
       const named = Array.from(
         query
           .replace(/SOURCE '[^']+'/g, '')

@@ -23,8 +23,8 @@ export type SessionFilter = Pick<CallFilter, 'user' | 'grant' | 'client' | 'clie
 };
 
 /**
- * Sessions of one user, latest start first, or of all users, latest request first. A page that is not the last may have
- * fewer items than its limit, even none.
+ * Sessions of one user, latest start first, or of all users, latest call first on each page: pages follow `lastSeenAt`, which
+ * is behind the last request. A page that is not the last may have fewer items than its limit, even none.
  */
 export async function sessionList(
   dependencies: SessionListDependencies,
@@ -47,6 +47,7 @@ export async function sessionList(
     next = isOver ? undefined : page.next;
     read += page.items.length;
   } while (next !== undefined && items.length < limit && read < MOST_READ);
+  if (user === undefined) items.sort((a, b) => b.lastCallAt - a.lastCallAt);
   return { items, ...(next !== undefined && { next }) };
 }
 

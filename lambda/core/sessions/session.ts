@@ -109,7 +109,7 @@ export const formerName = ({ id }: Pick<Session, 'id'>): string => ` ${id}`;
  * Most seconds by which `lastSeenAt` is behind the last request. Each slide costs four write units, because both indexes list
  * the session; the audit log has the exact times.
  */
-export const SEEN_LATE_SECONDS = 15 * 60;
+export const SEEN_LATE_SECONDS = 60 * 60;
 
 /** Most subscriptions of a session: its item is read with every request. */
 export const MOST_SUBSCRIPTIONS = 100;

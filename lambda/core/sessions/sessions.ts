@@ -68,11 +68,11 @@ type StaleId = {
 const MOST_HOPS = 10;
 
 /**
- * Bounds the writes of a busy session: a session slides after a hundredth of its TTL, or a minute if that is longer; after a
- * tenth of a short TTL, so that it still slides in time.
+ * Bounds the writes of a busy session: a session slides after a twenty-fourth of its TTL, or a minute if that is longer; after
+ * a tenth of a short TTL, so that it still slides in time.
  */
 export const slideEverySeconds = (ttlSeconds: number): number =>
-  Math.min(Math.max(60, ttlSeconds / 100), SEEN_LATE_SECONDS, ttlSeconds / 10);
+  Math.min(Math.max(60, ttlSeconds / 24), SEEN_LATE_SECONDS, ttlSeconds / 10);
 
 /**
  * Step 2 of a request: caller and session id → live session, slid, or a rejection.

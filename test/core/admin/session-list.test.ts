@@ -70,6 +70,13 @@ test('contain the sessions with calls that match the filter, page by page', asyn
   }
 });
 
+test('are sorted by the last call on a page of all users, which the table states late', async () => {
+  const stores = memoryStores();
+  await put(stores, 'slid', { startedAt: now - 100, lastSeenAt: now - 100 });
+  await put(stores, 'not-slid-yet', { startedAt: now - 10, lastSeenAt: now - 3000 });
+  expect(await all(stores, {})).toEqual(['not-slid-yet', 'slid']);
+});
+
 test('are partial for a session with many calls, with the time of its last call', async () => {
   const stores = memoryStores();
   await put(stores, 'busy', {}, 250);

@@ -48,9 +48,9 @@ describe('a legacy session', () => {
   });
 
   test.each([
-    ['24 hours is written at most once in a hundredth of it', 24, 864],
-    ['30 days is written at most once in fifteen minutes', 720, 900],
-    ['an hour is written at most once a minute', 1, 60],
+    ['12 hours is written at most once in a twenty-fourth of it', 12, 1800],
+    ['30 days is written at most once an hour', 720, 3600],
+    ['20 minutes is written at most once a minute', 1 / 3, 60],
     ['six minutes is written at most once in a tenth of it', 0.1, 36],
   ])('with a TTL of %s', async (_what, ttlHours, seconds) => {
     const { sessions, ada, clock, stores } = await world({ ttlSeconds: ttlHours * hour });
