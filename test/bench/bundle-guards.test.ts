@@ -121,13 +121,13 @@ const codeOf = (file: string) =>
 const sizeOf = (files: string[]) => sum(files.map((file) => statSync(file).size));
 
 describe('sizes', () => {
-  test('a cold start of the MCP function reads at most 281,700 bytes: 1 % above 278,850', () => {
-    expect(sizeOf(startFiles(functionOf('Mcp').file))).toBeLessThanOrEqual(281_700);
+  test('a cold start of the MCP function reads at most 285,700 bytes: 1 % above 282,900', () => {
+    expect(sizeOf(startFiles(functionOf('Mcp').file))).toBeLessThanOrEqual(285_700);
   });
 
   // Of it, 7 KB exchange tokens for other APIs, and are not evaluated before their first use.
-  test('the MCP function has at most 573,000 bytes of code: 0.5 % above 570,122', () => {
-    expect(sizeOf(filesOf(functionOf('Mcp').file))).toBeLessThanOrEqual(573_000);
+  test('the MCP function has at most 577,000 bytes of code: 0.5 % above 574,200', () => {
+    expect(sizeOf(filesOf(functionOf('Mcp').file))).toBeLessThanOrEqual(577_000);
   });
 
   test.each([
@@ -157,7 +157,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 236 modules', () => {
+  test('the MCP function contains these packages and at most 240 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -170,7 +170,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(236);
+    expect(sum(packages.values())).toBeLessThanOrEqual(240);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

@@ -31,7 +31,8 @@ class CountingServerStep extends sdkPath.ServerStep {
 }
 provideSdkPath(() => ({ ...sdkPath, ServerStep: CountingServerStep, sdk }));
 
-type McpServerClass = typeof sdk.McpServer;
+/** The exports of the SDK that the servers use, or of its stand-in. */
+type Exports = Pick<typeof sdk, 'McpServer' | 'ResourceTemplate' | 'completable'>;
 const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
 
 const cyclic: Record<string, unknown> = {};
@@ -85,12 +86,93 @@ const schemas = {
   list: z.array(z.number()),
 };
 
-function createServer(McpServer: McpServerClass, seen: unknown[], context: ToolContext) {
+/** Results of prompts and of resources, well-formed or not. The SDK sends no response to `undefined`. */
+const parts: Record<string, unknown> = {
+  empty: {},
+  messages: { messages: [{ role: 'user', content: { type: 'text', text: 'x' } }], description: 'Described' },
+  contents: {
+    contents: [
+      { uri: 'a:b', text: 'x', mimeType: 'text/plain' },
+      { uri: 'a:c', blob: 'aGk=' },
+    ],
+  },
+  invalid: { messages: [7], contents: [{ at: new Date(0) }] },
+  withMeta: { _meta: { a: 1 }, messages: [], contents: [] },
+  cached: { contents: [], ttlMs: 60_000, cacheScope: 'public' },
+  withMore: { contents: [], messages: [], more: 1 },
+  completed: { contents: [], resultType: 'complete' },
+  otherType: { messages: [], resultType: 'other' },
+  bigInt: { contents: [{ n: 1n }], description: 1n },
+  array: [],
+};
+const partKinds = Object.keys(parts) as [string, ...string[]];
+
+function registerPrompts(server: sdk.McpServer, { completable }: Exports, seen: unknown[]) {
+  const named = z.object({
+    name: completable(z.string().max(5).describe('The name'), (value) => [`${value}!`]),
+    tone: z.enum(['kind', 'stern']).optional(),
+  });
+  server.registerPrompt('greet', { title: 'Greet', description: 'Greets', argsSchema: named }, async (given) => {
+    seen.push(['greet', given]);
+    return { messages: [{ role: 'user' as const, content: { type: 'text' as const, text: given.name } }] };
+  });
+  server.registerPrompt('plain', { icons: [{ src: 'https://a.example/i.png' }], _meta: { a: 1 } }, async (ctx) => {
+    seen.push(['prompt', ctx.mcpReq.method, ctx.sessionId]);
+    return parts.messages as never;
+  });
+  server.registerPrompt(
+    'part',
+    { argsSchema: z.object({ kind: z.enum(partKinds) }) },
+    ({ kind }) => parts[kind] as never,
+  );
+  server.registerPrompt('throws', {}, async () => {
+    throw new Error('It broke');
+  });
+  server.registerPrompt('notifies', {}, async ({ mcpReq }) => {
+    seen.push('notifies');
+    await mcpReq.notify({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } });
+    return { messages: [] };
+  });
+  server.registerPrompt('requires-input', {}, async () =>
+    sdk.inputRequired({
+      inputRequests: {
+        a: sdk.inputRequired.elicit({ message: 'Yes?', requestedSchema: { type: 'object', properties: {} } }),
+      },
+    }),
+  );
+}
+
+function registerResources(server: sdk.McpServer, { ResourceTemplate }: Exports, seen: unknown[]) {
+  const metadata = { title: 'Note', mimeType: 'text/plain', annotations: { priority: 1 }, _meta: { a: 1 } };
+  server.registerResource('note', 'test://note', metadata, async (uri, ctx) => {
+    seen.push(['note', uri.href, ctx.mcpReq.method]);
+    return { contents: [{ uri: uri.href, text: 'note' }] };
+  });
+  server.registerResource('host', 'https://a.example', {}, async () => ({ contents: [] }));
+  server.registerResource('throws', 'test://throws', {}, async () => {
+    throw new sdk.ProtocolError(-32602, 'No such thing', { why: 1 });
+  });
+  for (const kind of partKinds) server.registerResource(kind, `test://part/${kind}`, {}, () => parts[kind] as never);
+  const complete = { id: (value: string) => [`${value}1`] };
+  const item = new ResourceTemplate('test://item/{id}{?more}', { list: undefined, complete });
+  server.registerResource('item', item, { description: 'An item' }, async (uri, { id }) => {
+    return { contents: [{ uri: uri.href, text: String(id) }] };
+  });
+  if (mode === 'listed') return;
+  const list = async () => ({ resources: [{ uri: 'test://listed/1', name: '1' }] });
+  const listing = new ResourceTemplate('test://listed/{id}', { list });
+  server.registerResource('listing', listing, { mimeType: 'text/plain' }, async () => ({ contents: [] }));
+}
+
+function createServer(exports: Exports, seen: unknown[], context: ToolContext) {
+  const { McpServer } = exports;
   const server = new McpServer(
     { name: 'test', version: '1', title: 'Test' },
     { instructions: 'Use the tools', capabilities: { logging: {}, tools: { listChanged: false } } },
   );
   const sees = (name: string, ...more: unknown[]) => void seen.push([name, ...more]);
+  registerPrompts(server, exports, seen);
+  registerResources(server, exports, seen);
   server.registerTool('plain', { description: 'Plain' }, async (ctx) => {
     const { signal: _, ...request } = ctx.mcpReq;
     sees(
@@ -208,7 +290,7 @@ const stores = memoryStores();
 
 type Path = { seen: unknown[]; calls: ToolCall[]; log: unknown[]; pipeline: ReturnType<typeof memoryPipeline> };
 
-function pathOf(McpServer: McpServerClass, openServer?: (dependencies: ServerStepDependencies) => never): Path {
+function pathOf(exports: Exports, openServer?: (dependencies: ServerStepDependencies) => never): Path {
   const seen: unknown[] = [];
   const calls: ToolCall[] = [];
   const log: unknown[] = [];
@@ -216,7 +298,7 @@ function pathOf(McpServer: McpServerClass, openServer?: (dependencies: ServerSte
     createServer: (context) => {
       seen.push('createServer');
       if (mode === 'fails') throw new Error('No server');
-      return mode === 'extended' ? createExtended(McpServer) : createServer(McpServer, seen, context);
+      return mode === 'extended' ? createExtended(exports) : createServer(exports, seen, context);
     },
     ...(openServer && { openServer }),
     stores,
@@ -234,7 +316,7 @@ function pathOf(McpServer: McpServerClass, openServer?: (dependencies: ServerSte
 }
 
 /** A server of a class of the owner's, which overrides what the SDK calls. */
-function createExtended(McpServer: McpServerClass) {
+function createExtended({ McpServer, ResourceTemplate }: Exports) {
   class Extended extends McpServer {
     override async connect(transport: sdk.Transport) {
       this.registerTool('at-connect', {}, async () => text('at connect'));
@@ -243,13 +325,20 @@ function createExtended(McpServer: McpServerClass) {
   }
   const server = new Extended({ name: 'extended', version: '1' }, { capabilities: { tools: {} } });
   if (!(server instanceof McpServer)) throw new Error('not an instance');
+  class Completing extends ResourceTemplate {
+    override completeCallback() {
+      return async () => ['completed'];
+    }
+  }
+  const template = new Completing('test://{id}', { list: undefined });
+  server.registerResource('template', template, {}, async () => ({ contents: [] }));
   return server;
 }
 
 /** `listed`: without the tools whose schemas the SDK changes in a list. */
 let mode: 'tools' | 'listed' | 'extended' | 'fails' = 'tools';
-const bySdk = pathOf(sdk.McpServer);
-const byFastPath = pathOf(light.McpServer as never, openServerStep as never);
+const bySdk = pathOf(sdk);
+const byFastPath = pathOf(light as never, openServerStep as never);
 
 /** Without what is random in each response. */
 const masked = (value: unknown) => JSON.stringify(value)?.replaceAll(/[A-Za-z0-9_-]{22}/g, 'id');
@@ -350,6 +439,34 @@ const call = fc
     more: fc.constantFrom<unknown>(undefined, undefined, undefined, { ttl: 1 }),
   })
   .map(({ more, ...params }) => ({ method: 'tools/call', params: { ...params, ...(more ? { task: more } : {}) } }));
+const promptCall = fc
+  .record({
+    name: fc.constantFrom<unknown>(
+      ...['greet', 'plain', 'part', 'throws', 'notifies', 'requires-input', 'absent', 'constructor', '', 7, undefined],
+    ),
+    arguments: fc.oneof(
+      fc.constantFrom<unknown>(undefined, {}, null, [], { name: 7 }, { name: 'too long' }, { name: 'a', more: '1' }),
+      fc.record({ kind: fc.constantFrom(...partKinds) }),
+      fc.record(
+        { name: fc.string({ maxLength: 5 }), tone: fc.constantFrom('kind', 'other') },
+        { requiredKeys: ['name'] },
+      ),
+    ),
+  })
+  .map((params) => ({ method: 'prompts/get', params }));
+const resourceCall = fc
+  .constantFrom<unknown>(
+    ...['test://note', 'TEST://note', 'test://note#a', 'https://a.example', 'https://a.example/', 'test://throws'],
+    ...['test://item/1', 'test://item/1?more=2', 'test://listed/1', 'test://absent', 'not a URI', '', 7, undefined],
+    ...partKinds.map((kind) => `test://part/${kind}`),
+  )
+  .map((uri) => ({ method: 'resources/read', params: { uri } }));
+const completion = fc
+  .constantFrom(
+    { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'name', value: 'a' } },
+    { ref: { type: 'ref/resource', uri: 'test://item/{id}{?more}' }, argument: { name: 'id', value: 'a' } },
+  )
+  .map((params) => ({ method: 'completion/complete', params }));
 const other = fc.record({
   method: fc.constantFrom(
     ...[
@@ -359,6 +476,7 @@ const other = fc.record({
       'server/discover',
       'prompts/list',
       'resources/list',
+      'resources/templates/list',
       'prompts/get',
       'no/such',
     ],
@@ -375,7 +493,13 @@ const other = fc.record({
 const id = fc.oneof(fc.nat(), fc.string({ maxLength: 4 }), fc.constantFrom(-1, 'x"\u2028'));
 const message = fc
   .record({
-    of: fc.oneof({ weight: 4, arbitrary: call }, { weight: 1, arbitrary: other }),
+    of: fc.oneof(
+      { weight: 6, arbitrary: call },
+      { weight: 2, arbitrary: promptCall },
+      { weight: 2, arbitrary: resourceCall },
+      { weight: 2, arbitrary: other },
+      { weight: 1, arbitrary: completion },
+    ),
     id,
     meta,
     hasId: fc.integer({ min: 0, max: 9 }),
@@ -415,7 +539,7 @@ test('a request of the 2025 era has the same response, effects and log by both p
         await expectSame(headers, body);
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   // The SDK answers for each path that has to hand over.
   expect(answersOfSdk).toBeGreaterThan(requests / 10);
@@ -458,8 +582,10 @@ test('a request of 2026-07-28 has the same response, effects and log by both pat
       accept,
       async (sent, { version, client, capabilities, level }, more, form) => {
         // The SDK sends no response to a result of this revision that JSON cannot express.
-        fc.pre(!/"kind":"(?:bigInt|cyclic)"/.test(JSON.stringify(sent)));
-        const { _meta, ...params } = ((sent as { params?: object }).params ?? {}) as { _meta?: object; name?: unknown };
+        fc.pre(!/"kind":"(?:bigInt|cyclic)"|part\/bigInt/.test(JSON.stringify(sent)));
+        type Params = { _meta?: object; name?: unknown; uri?: unknown };
+        const { _meta, ...params } = ((sent as { params?: object }).params ?? {}) as Params;
+        const { name = params.uri } = params;
         const body = {
           ...sent,
           params: {
@@ -477,7 +603,7 @@ test('a request of 2026-07-28 has the same response, effects and log by both pat
           ...json,
           'MCP-Protocol-Version': '2026-07-28',
           'Mcp-Method': sent.method,
-          ...(typeof params.name === 'string' && { 'Mcp-Name': params.name }),
+          ...(typeof name === 'string' && { 'Mcp-Name': name }),
           ...(form && { Accept: form }),
           ...more,
         };
@@ -488,7 +614,7 @@ test('a request of 2026-07-28 has the same response, effects and log by both pat
         await expectSame(headers, body);
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   expect(answersOfSdk).toBeGreaterThan(requests / 10);
   expect(answersOfSdk).toBeLessThan((requests * 9) / 10);
@@ -510,7 +636,8 @@ test.each(['extended', 'fails', 'listed'] as const)(
     const headers = await sessionOf('2025-11-25', {});
     mode = unusual;
     try {
-      const messages = ['tools/list', 'ping', 'server/discover', 'tools/list'].map((method) => ({ method }));
+      const lists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'];
+      const messages = [...lists, 'ping', 'server/discover', ...lists].map((method) => ({ method }));
       for (const each of [...messages, { method: 'tools/call', params: { name: 'at-connect' } }]) {
         await expectSame(headers, { jsonrpc: '2.0', id: 1, ...each });
         const envelope = {
@@ -542,13 +669,29 @@ test('the common messages are answered without the SDK', async () => {
   await send('tools/call', { name: 'plain' });
   await send('tools/call', { name: 'echo', arguments: { text: 'a' }, _meta: { progressToken: 1 } });
   await send('tools/call', { name: 'result', arguments: { kind: 'structured' } });
+  await send('prompts/list');
+  await send('prompts/get', { name: 'greet', arguments: { name: 'Ada' } });
+  await send('resources/list');
+  await send('resources/templates/list');
+  await send('resources/read', { uri: 'test://note' });
   const envelope = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': clientInfo,
     'io.modelcontextprotocol/clientCapabilities': {},
   };
-  for (const [method, params] of [['server/discover'], ['tools/list'], ['tools/call', { name: 'plain' }]] as const) {
-    const fields = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': 'plain' };
+  const modern: [method: string, params?: { name?: string; uri?: string; arguments?: object }][] = [
+    ['server/discover'],
+    ['tools/list'],
+    ['prompts/list'],
+    ['resources/list'],
+    ['resources/templates/list'],
+    ['tools/call', { name: 'plain' }],
+    ['prompts/get', { name: 'plain' }],
+    ['resources/read', { uri: 'test://note' }],
+  ];
+  for (const [method, params] of modern) {
+    const name = params?.name ?? params?.uri ?? '';
+    const fields = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': name };
     const body = { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: envelope } };
     await answer(byFastPath, { ...json, ...fields }, JSON.stringify(body));
   }

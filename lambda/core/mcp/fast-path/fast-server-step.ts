@@ -14,19 +14,12 @@ import { resultTool, TASKS_EXTENSION } from '../tasks/task-offers.ts';
 import type { TaskWorker } from '../tasks/task-worker.ts';
 import { DeferredLongRunning } from './deferred-long-running.ts';
 import { LightCall } from './light-call.ts';
-import { LightServer, type NotedTool, type ServerNotes } from './light-server.ts';
+import { LightServer, type ServerNotes } from './light-server.ts';
 import type * as onSdk from './no-fast-path.ts';
+import { callMethods, type PlainCall, plainCall } from './plain-call.ts';
+import { plainList } from './plain-lists.ts';
 import { isPlainInitialized, type PlainRequest, plainLegacyRequest, plainModernRequest } from './plain-message.ts';
-import {
-  discoverResult,
-  type Era,
-  initializeResult,
-  listResult,
-  type Result,
-  responseOf,
-  schemaText,
-  toolResult,
-} from './plain-results.ts';
+import { discoverResult, type Era, initializeResult, type Result, responseOf } from './plain-results.ts';
 import { sdkPath } from './sdk-on-demand.ts';
 
 type Answers = Pick<ServerStep, keyof ServerStep>;
@@ -99,11 +92,11 @@ class FastServerStep implements Answers {
     const { notes, longRunning, answerBySdk } = await this.#create(era, exchange);
     if (!notes) return answerBySdk();
     const serverInfo = { ...brandedInfo(this.#dependencies.branding, exchange.body), ...notes.info };
-    if (request.method === 'tools/call') {
-      const tool = notes.tools.get(request.params.name!);
-      if (!tool || longRunning.has(tool.callback)) return answerBySdk();
+    if (callMethods.includes(request.method)) {
+      const called = plainCall(notes, request, era);
+      if (!called || longRunning.has(called.callback)) return answerBySdk();
       const hasLongRunning = longRunning.hasTools;
-      return this.#call(era, exchange, request, { notes, tool, serverInfo, hasLongRunning, answerBySdk });
+      return this.#call(era, exchange, request, { notes, called, serverInfo, hasLongRunning, answerBySdk });
     }
     const result = this.#result(era, exchange, request, { notes, serverInfo, hasLongRunning: longRunning.hasTools });
     return result ? this.#respond(exchange, request, result) : answerBySdk();
@@ -145,15 +138,12 @@ class FastServerStep implements Answers {
         return discoverResult(notes, capabilities, serverInfo);
       case 'ping':
         return {};
-      case 'tools/list': {
-        if (!notes.capabilities.tools) return undefined;
+      default: {
         const further = era === 'legacy' && hasLongRunning ? resultTool : undefined;
         const isVisible = (name: string) =>
           missingGroups(context.user.groups, name, this.#dependencies.scopes) === undefined;
-        return listResult(notes, era, serverInfo, further, isVisible);
+        return plainList(notes, method, { era, serverInfo, isVisible, further });
       }
-      default:
-        return undefined;
     }
   }
 
@@ -169,31 +159,30 @@ class FastServerStep implements Answers {
     request: PlainRequest,
     {
       notes,
-      tool,
+      called,
       serverInfo,
       hasLongRunning,
       answerBySdk,
     }: {
       notes: ServerNotes;
-      tool: NotedTool;
+      called: PlainCall;
       serverInfo: Implementation;
       hasLongRunning: boolean;
       answerBySdk: () => Promise<PendingResponse>;
     },
   ): Promise<PendingResponse> {
-    const { inputSchema } = tool.config;
-    if (era === 'modern' && schemaText(inputSchema, 'input') === undefined) return answerBySdk();
-    let given: unknown;
-    if (inputSchema) {
-      const checked = await Promise.resolve(inputSchema['~standard'].validate(request.params.arguments ?? {})).catch(
+    const { callback, schema, uri, resultOf } = called;
+    const input: unknown[] = uri ? [uri] : [];
+    if (schema) {
+      const checked = await Promise.resolve(schema['~standard'].validate(request.params.arguments ?? {})).catch(
         () => invalid,
       );
       if (checked.issues && checked.issues.length > 0) return answerBySdk();
-      given = checked.value;
+      input.push(checked.value);
     }
     const capabilities = () => this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
     const endsStream = era === 'legacy' && (exchange.session.initialize?.protocolVersion ?? '') >= '2025-11-25';
-    const call = new LightCall(tool.callback, { request, exchange, capabilities, endsStream, answerBySdk });
+    const call = new LightCall(callback, { request, exchange, capabilities, endsStream, answerBySdk });
     notes.call = call;
     const late = after(
       this.#dependencies.clock,
@@ -201,11 +190,9 @@ class FastServerStep implements Answers {
       () => void call.handOver().catch(() => undefined),
     );
     try {
-      const running = call.run(tool, given);
+      const running = call.run(input);
       const result = await Promise.race([running.catch(() => undefined), call.begun]);
-      const plain = call.isHandedOver
-        ? undefined
-        : await toolResult(result, tool, era, serverInfo).catch(() => undefined);
+      const plain = call.isHandedOver ? undefined : await resultOf(result, serverInfo).catch(() => undefined);
       if (!plain || call.isHandedOver) return await call.handOver();
       const response = this.#tryRespond(exchange, request, plain);
       if (!response) return await call.handOver();

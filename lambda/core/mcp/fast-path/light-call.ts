@@ -9,7 +9,7 @@ import { nameOfSession } from '../../sessions/session.ts';
 import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
 import { toPlatformRequest } from '../mcp-http.ts';
 import { authInfo } from '../sdk/request-extra.ts';
-import type { Callback, NotedTool, RunningCall } from './light-server.ts';
+import type { Callback, RunningCall } from './light-server.ts';
 import type { PlainRequest } from './plain-message.ts';
 import { sdkPath } from './sdk-on-demand.ts';
 
@@ -64,8 +64,10 @@ export class LightCall implements RunningCall {
     return this.#response !== undefined;
   }
 
-  run({ config, callback }: NotedTool, given: unknown): Promise<CallToolResult> {
-    const start = async () => (config.inputSchema ? callback(given, this.context) : callback(this.context));
+  /** @param input the arguments of the callback before its context */
+  run(input: readonly unknown[]): Promise<CallToolResult> {
+    const { callback, context } = this;
+    const start = async () => callback(...input, context);
     this.#result = start();
     // The SDK handles it, if it answers.
     this.#result.catch(() => undefined);

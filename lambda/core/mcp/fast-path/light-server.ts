@@ -1,5 +1,7 @@
 import type { CallToolResult, Implementation, McpServer, ServerCapabilities } from '@modelcontextprotocol/server';
-import { loadedSdkPath, prepareSdk, sdkPath } from './sdk-on-demand.ts';
+import { completesArgument } from './light-completions.ts';
+import { LightTemplate } from './light-template.ts';
+import { constructOnSdk, loadedSdkPath, prepareSdk, sdkPath } from './sdk-on-demand.ts';
 
 /**
  * Stands in for the SDK's `McpServer` in the owner's code: it notes what is registered, and creates the SDK's server from
@@ -32,6 +34,23 @@ export type NotedTool = {
   readonly callback: Callback;
 };
 
+export type NotedPrompt = {
+  readonly config: {
+    readonly title?: string;
+    readonly description?: string;
+    readonly argsSchema?: ToolSchema;
+    readonly icons?: object;
+    readonly _meta?: object;
+  };
+  readonly callback: Callback;
+};
+
+/** A resource, and its entry in the list. */
+export type NotedResource = { readonly entry: object; readonly callback: Callback };
+
+/** A template, its entry in the list, and whether it lists resources itself. */
+export type NotedTemplate = { readonly entry: object; readonly lists: boolean };
+
 type Method = 'registerTool' | 'registerPrompt' | 'registerResource';
 type Registration = { readonly method: Method; readonly input: unknown[]; handle?: object };
 
@@ -51,8 +70,10 @@ export type ServerNotes = {
   readonly info: Implementation;
   readonly options: ConstructorParameters<typeof McpServer>[1];
   readonly tools: Map<string, NotedTool>;
-  readonly prompts: Set<string>;
-  readonly resources: Set<string>;
+  readonly prompts: Map<string, NotedPrompt>;
+  /** By URI. */
+  readonly resources: Map<string, NotedResource>;
+  readonly templates: Map<string, NotedTemplate>;
   readonly registrations: Registration[];
   /** As the SDK's server announces them. */
   capabilities: ServerCapabilities;
@@ -85,6 +106,17 @@ const passedOn = [
 /** A tool name of which the SDK does not warn. */
 const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
 
+/** Names that have been checked: a server is created for each request, mostly with the same tools. */
+const checkedNames = new Set<unknown>();
+const MOST_CHECKED = 1_000;
+
+function isPlainName(name: unknown): boolean {
+  if (checkedNames.has(name)) return true;
+  if (!isPlainKey(name) || !plainName.test(name)) return false;
+  if (checkedNames.size < MOST_CHECKED) checkedNames.add(name);
+  return true;
+}
+
 export class LightServer {
   readonly #notes: ServerNotes;
 
@@ -94,8 +126,9 @@ export class LightServer {
       info,
       options,
       tools: new Map(),
-      prompts: new Set(),
-      resources: new Set(),
+      prompts: new Map(),
+      resources: new Map(),
+      templates: new Map(),
       registrations: [],
       capabilities: { ...options?.capabilities },
       server: undefined,
@@ -103,7 +136,7 @@ export class LightServer {
     };
     this.#notes = notes;
     // biome-ignore lint/correctness/noConstructorReturn: a class that extends the SDK's server overrides methods that the SDK calls
-    if (new.target !== LightServer) return onSdk(new.target, info, options) as unknown as LightServer;
+    if (new.target !== LightServer) return onSdk(new.target, info, options);
     if (!isPlainObject(info) || !arePlainOptions(options)) serverOf(notes);
     else
       for (const kind of ['tools', 'resources', 'prompts'] as const)
@@ -149,22 +182,32 @@ export class LightServer {
     return note(notes, 'registerTool', [name, copy, callback]);
   }
 
-  registerPrompt(name: string, config: object, callback: Callback): object {
+  registerPrompt(name: string, config: NotedPrompt['config'], callback: Callback): object {
     const notes = this.#notes;
-    if (isBusy(notes) || notes.prompts.has(name) || !isPlainPrompt(config)) {
+    if (isBusy(notes) || !isPlainKey(name) || notes.prompts.has(name) || !isPlainPrompt(config)) {
       return serverOf(notes).registerPrompt(name, config as never, callback as never);
     }
-    notes.prompts.add(name);
+    const copy = { ...config };
+    notes.prompts.set(name, { config: copy, callback });
+    if (completesArgument(copy.argsSchema)) announceCompletions(notes);
     announce(notes, 'prompts');
-    return note(notes, 'registerPrompt', [name, { ...config }, callback]);
+    return note(notes, 'registerPrompt', [name, copy, callback]);
   }
 
-  registerResource(name: string, uri: string, config: object, callback: Callback): object {
+  registerResource(name: string, uri: string | object, config: object, callback: Callback): object {
     const notes = this.#notes;
-    if (isBusy(notes) || notes.resources.has(uri) || typeof uri !== 'string' || !isPlainResource(config)) {
-      return serverOf(notes).registerResource(name, uri, config, callback as never);
+    const template = LightTemplate.factsOf(uri);
+    const key = template ? name : uri;
+    const isNew = isPlainKey(key) && !(template ? notes.templates : notes.resources).has(key);
+    if (isBusy(notes) || !isNew || !isPlainResource(config)) {
+      return serverOf(notes).registerResource(name, uri as string, config, callback as never);
     }
-    notes.resources.add(uri);
+    const { cacheHint: _, scopeChallenge: __, ...metadata } = config;
+    if (template) {
+      const { text: uriTemplate, lists, completes } = template;
+      notes.templates.set(name, { entry: { name, uriTemplate, ...metadata }, lists });
+      if (completes) announceCompletions(notes);
+    } else notes.resources.set(uri as string, { entry: { uri, name, ...metadata }, callback });
     announce(notes, 'resources');
     return note(notes, 'registerResource', [name, uri, { ...config }, callback]);
   }
@@ -192,21 +235,18 @@ for (const name of passedOn) {
 /** Whether a change has to be announced: the SDK's server exists, or a call is in progress. */
 const isBusy = ({ server, call }: ServerNotes) => server !== undefined || call !== undefined;
 
-/** Makes a class that extends the stand-in extend the SDK's server, and constructs it. */
-function onSdk(target: NewableFunction, ...input: unknown[]): object {
-  const { McpServer } = sdkPath().sdk;
-  let base = target;
-  while (Object.getPrototypeOf(base) !== LightServer) base = Object.getPrototypeOf(base);
-  Object.setPrototypeOf(base, McpServer);
-  Object.setPrototypeOf(base.prototype, McpServer.prototype);
-  return Reflect.construct(McpServer, input, target);
-}
+const onSdk = (target: NewableFunction, ...input: unknown[]): LightServer =>
+  constructOnSdk(target, LightServer, sdkPath().sdk.McpServer, input) as unknown as LightServer;
 
 /** As the SDK announces a kind when the first of it is registered. */
 function announce(notes: ServerNotes, kind: 'tools' | 'resources' | 'prompts'): void {
   const before = notes.capabilities[kind];
   if (before?.listChanged !== undefined) return;
   notes.capabilities = { ...notes.capabilities, [kind]: { ...before, listChanged: true } };
+}
+
+function announceCompletions(notes: ServerNotes): void {
+  notes.capabilities = { ...notes.capabilities, completions: { ...notes.capabilities.completions } };
 }
 
 function note(notes: ServerNotes, method: Method, input: unknown[]): object {
@@ -262,30 +302,24 @@ function arePlainOptions(options: object | undefined): boolean {
 }
 
 function isPlainTool({ tools }: ServerNotes, name: unknown, config: unknown, callback: unknown): boolean {
-  if (typeof name !== 'string' || !plainName.test(name) || tools.has(name) || typeof callback !== 'function')
-    return false;
+  if (!isPlainName(name) || tools.has(name as string) || typeof callback !== 'function') return false;
   if (!isPlainObject(config)) return false;
   const { inputSchema, outputSchema, scopeChallenge } = config;
   return scopeChallenge === undefined && isPlainSchema(inputSchema) && isPlainSchema(outputSchema);
 }
 
-function isPlainPrompt(config: unknown): boolean {
+function isPlainPrompt(config: unknown): config is NotedPrompt['config'] {
   if (!isPlainObject(config)) return false;
   const { argsSchema, scopeChallenge } = config;
-  return scopeChallenge === undefined && isPlainSchema(argsSchema) && !isCompleted(argsSchema);
+  return scopeChallenge === undefined && isPlainSchema(argsSchema);
 }
 
-const completable = Symbol.for('mcp.completable');
-
-/** Whether the server completes an argument, which is a capability. */
-function isCompleted(schema: unknown): boolean {
-  const { shape } = (schema ?? {}) as { shape?: Record<string, { def?: { innerType?: object } }> };
-  const fields = Object.values(shape ?? {}).flatMap((field) => [field, field?.def?.innerType]);
-  return fields.some((field) => typeof field === 'object' && field !== null && completable in field);
-}
-
-const isPlainResource = (config: unknown): boolean =>
+const isPlainResource = (config: unknown): config is Record<string, unknown> =>
   isPlainObject(config) && config.cacheHint === undefined && config.scopeChallenge === undefined;
+
+/** Whether a record of the SDK has it in the order of its registration, and not from the start. */
+const isPlainKey = (key: unknown): key is string =>
+  typeof key === 'string' && !(key in Object.prototype) && !/^\d+$/.test(key);
 
 /** Whether the schema needs no help of the SDK to become JSON Schema. */
 function isPlainSchema(schema: unknown): boolean {

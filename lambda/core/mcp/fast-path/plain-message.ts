@@ -1,6 +1,7 @@
 import { acceptedForms } from '../accepted-forms.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
 import {
+  areTexts,
   CAPABILITIES_KEY,
   CLIENT_KEY,
   isArguments,
@@ -23,7 +24,7 @@ import {
 export type PlainRequest = {
   id: string | number;
   method: string;
-  params: { name?: string; arguments?: Record<string, unknown>; protocolVersion?: string };
+  params: { name?: string; uri?: string; arguments?: Record<string, unknown>; protocolVersion?: string };
   /** `_meta` without the members of the envelope; undefined when nothing is left. */
   meta: Record<string, unknown> | undefined;
   /** The members of 2026-07-28 that describe the client. */
@@ -33,18 +34,23 @@ export type PlainRequest = {
 type Check = (value: unknown) => boolean;
 
 /** The parameters of each method, beside `_meta`. All but `arguments` are required. */
-const methods: Record<'legacy' | 'modern', Record<string, Record<string, Check>>> = {
+const both: Record<string, Record<string, Check>> = {
+  'tools/list': {},
+  'tools/call': { name: isText, arguments: isArguments },
+  'prompts/list': {},
+  'prompts/get': { name: isText, arguments: areTexts },
+  'resources/list': {},
+  'resources/templates/list': {},
+  'resources/read': { uri: isText },
+};
+
+const methods = {
   legacy: {
     initialize: { protocolVersion: isText, capabilities: isPlainCapabilities, clientInfo: isPlainImplementation },
     ping: {},
-    'tools/list': {},
-    'tools/call': { name: isText, arguments: isArguments },
+    ...both,
   },
-  modern: {
-    'server/discover': {},
-    'tools/list': {},
-    'tools/call': { name: isText, arguments: isArguments },
-  },
+  modern: { 'server/discover': {}, ...both },
 };
 
 /** A request of the 2025 era. */
@@ -89,7 +95,10 @@ const isPlainEnvelope = (meta: Record<string, unknown>): boolean =>
   (!(CLIENT_KEY in meta) || isPlainImplementation(meta[CLIENT_KEY]));
 
 /** Whether the headers are those that the body requires, in their common form. */
-const areStandardHeaders = (headers: McpExchange['request']['headers'], { method, params: { name } }: Read): boolean =>
+const areStandardHeaders = (
+  headers: McpExchange['request']['headers'],
+  { method, params: { uri, name = uri } }: Read,
+): boolean =>
   acceptedForms(headers).json &&
   headers.get('mcp-protocol-version') === MODERN_REVISION &&
   headers.get('mcp-method') === method &&

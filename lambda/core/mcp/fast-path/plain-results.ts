@@ -41,62 +41,9 @@ export function discoverResult(
 const instructionsIn = (options: ServerNotes['options']) =>
   options?.instructions ? { instructions: options.instructions } : {};
 
-const uncached = { ttlMs: 0, cacheScope: 'private' };
+export const uncached = { ttlMs: 0, cacheScope: 'private' };
 
-const stated = (serverInfo: Implementation) => ({ _meta: { [SERVER_KEY]: serverInfo } });
-
-/**
- * The list of tools, followed by a further one; its text is put together from those of the tools.
- *
- * @param isVisible whether the user sees the tool of this name
- */
-export function listResult(
-  { tools }: ServerNotes,
-  era: Era,
-  serverInfo: Implementation,
-  further: { name: string } | undefined,
-  isVisible: (name: string) => boolean,
-): Result | undefined {
-  const texts: string[] = [];
-  for (const [name, tool] of tools) {
-    if (!isVisible(name)) continue;
-    const text = listedText(name, tool);
-    if (text === undefined) return undefined;
-    texts.push(text);
-  }
-  if (further && isVisible(further.name)) texts.push(JSON.stringify(further));
-  const end =
-    era === 'legacy'
-      ? ''
-      : `,${JSON.stringify({ resultType: 'complete', ...uncached, ...stated(serverInfo) }).slice(1, -1)}`;
-  return keepText({}, `{"tools":[${texts.join()}]${end}}`);
-}
-
-type Listed = Pick<NotedTool['config'], 'inputSchema' | 'outputSchema'> & { members: string; text: string };
-
-/** By name: a server is created for each request, mostly with the same tools. */
-const listed = new Map<string, Listed>();
-const MOST_LISTED = 1_000;
-
-function listedText(name: string, { config }: NotedTool): string | undefined {
-  const { title, description, annotations, icons, _meta, inputSchema, outputSchema } = config;
-  const before = JSON.stringify({ name, title, description });
-  const after = JSON.stringify({ annotations, icons, _meta });
-  const members = before + after;
-  const known = listed.get(name);
-  if (known?.members === members && known.inputSchema === inputSchema && known.outputSchema === outputSchema) {
-    return known.text;
-  }
-  const input = schemaText(inputSchema, 'input');
-  const output = outputSchema && schemaText(outputSchema, 'output');
-  if (input === undefined || (outputSchema && output === undefined)) return undefined;
-  const texts = [before.slice(1, -1), `"inputSchema":${input}`, after.slice(1, -1)];
-  if (output) texts.push(`"outputSchema":${output}`);
-  const text = `{${texts.filter((each) => each !== '').join()}}`;
-  if (listed.size === MOST_LISTED) listed.clear();
-  listed.set(name, { members, text, ...(inputSchema && { inputSchema }), ...(outputSchema && { outputSchema }) });
-  return text;
-}
+export const stated = (serverInfo: Implementation) => ({ _meta: { [SERVER_KEY]: serverInfo } });
 
 type Direction = 'input' | 'output';
 
@@ -146,6 +93,19 @@ export async function toolResult(
     if (issues && issues.length > 0) return undefined;
   }
   return era === 'legacy' ? members : { ...members, resultType: 'complete', ...stated(serverInfo) };
+}
+
+/** The result of a prompt, whose members the SDK passes on. */
+export const promptResult = (result: unknown, era: Era, serverInfo: Implementation): Result | undefined =>
+  passedOn(result, ['description', 'messages'], era, stated(serverInfo));
+
+/** The content of a resource, which the SDK passes on. */
+export const resourceResult = (result: unknown, era: Era, serverInfo: Implementation): Result | undefined =>
+  passedOn(result, ['contents'], era, { ...uncached, ...stated(serverInfo) });
+
+function passedOn(result: unknown, members: string[], era: Era, end: object): Result | undefined {
+  if (!isPlainRecord(result) || Object.keys(result).some((name) => !members.includes(name))) return undefined;
+  return era === 'legacy' ? result : { ...result, resultType: 'complete', ...end };
 }
 
 /** The members of a result in the order of the SDK's schema. */

@@ -23,6 +23,9 @@ export function isArguments(value: unknown): boolean {
   return isRecord(value) && !Object.hasOwn(value, '__proto__');
 }
 
+/** Whether it is a record of texts. */
+export const areTexts = (value: unknown): boolean => isArguments(value) && Object.values(value as object).every(isText);
+
 /** Whether it is a notification without parameters that a schema would check. */
 export const isPlainNotification = (body: Record<string, unknown>): boolean =>
   body.jsonrpc === '2.0' &&

@@ -34,3 +34,21 @@ export function sdkPath(): SdkPath {
   prepare?.(loaded);
   return loaded;
 }
+
+/**
+ * Makes a class that extends a stand-in extend the SDK's class, and constructs it: the SDK may call what it overrides.
+ *
+ * @param target `new.target` of the stand-in's constructor
+ */
+export function constructOnSdk(
+  target: NewableFunction,
+  light: NewableFunction,
+  real: NewableFunction,
+  input: unknown[],
+): object {
+  let base = target;
+  while (Object.getPrototypeOf(base) !== light) base = Object.getPrototypeOf(base);
+  Object.setPrototypeOf(base, real);
+  Object.setPrototypeOf(base.prototype, real.prototype);
+  return Reflect.construct(real, input, target);
+}
