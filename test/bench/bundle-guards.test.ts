@@ -137,10 +137,10 @@ describe('sizes', () => {
     // 7 KB personal access tokens, which are not evaluated before their first use. It has no client of the AWS SDK.
     ['OAuth', 250_500, '1 % above 248,047'],
     // Of it, 2 KB are direct mode, and 10 KB usage, rare names, and the search by them.
-    ['Dashboard', 122_500, '10 % above 111,426'],
+    ['Dashboard', 124_400, '1 % above 123,157'],
     // The aggregation job runs 8,640 times a month and is charged by the millisecond.
     // Of it, 4 KB aggregate usage and rare names, so that views and searches read a few items.
-    ['Rollup', 50_050, '0.5 % above 49,546'],
+    ['Rollup', 50_300, '0.5 % above 50,057'],
   ])('the bundle of %s has at most %d bytes: %s', (construct, most) => {
     expect(statSync(functionOf(construct).file).size).toBeLessThanOrEqual(most);
   });
@@ -157,7 +157,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 240 modules', () => {
+  test('the MCP function contains these packages and at most 241 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -170,7 +170,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(240);
+    expect(sum(packages.values())).toBeLessThanOrEqual(241);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {
