@@ -8,8 +8,11 @@ const { pathToFileURL } = require('node:url');
 const { writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
-const { file, handler: name, requests } = JSON.parse(process.env.BENCH);
+const { file, handler: name, requests, timerFactor = 1 } = JSON.parse(process.env.BENCH);
 delete process.env.BENCH;
+
+const { setTimeout: startTimer } = globalThis;
+globalThis.setTimeout = (callback, delay, ...rest) => startTimer(callback, delay * timerFactor, ...rest);
 
 const streaming = new WeakSet();
 globalThis.awslambda = {

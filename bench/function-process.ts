@@ -10,6 +10,8 @@ export type Specification = {
   /** Name of its export. */
   handler: string;
   requests: Requests[];
+  /** Multiplies the delays of timers, for a process that runs much slower than its clock. @default 1 */
+  timerFactor?: number;
 };
 
 /** One event, sent repeatedly. Every event carries the session id of an earlier response. */
@@ -47,7 +49,8 @@ export async function runFresh(specification: Specification, environment: Record
 
 /**
  * The instructions of the process, by callgrind of valgrind. They repeat to three hundredths, whatever else the machine does.
- * Under callgrind Node.js compiles some built-in modules, which it otherwise takes from its code cache.
+ * Under callgrind Node.js compiles some built-in modules, which it otherwise takes from its code cache. Time limits of the
+ * function are longer, so that it repeats no request that callgrind slows down.
  *
  * @param flags of Node.js. `--single-threaded` counts no work of other threads, and invalidates that cache.
  * @throws Error if valgrind is missing or the process fails
@@ -59,7 +62,7 @@ export async function countInstructions(
 ): Promise<number> {
   const callgrind = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
   const command = [...callgrind, process.execPath, ...flags, script];
-  const { errors } = await runProcess(command, specification, environment);
+  const { errors } = await runProcess(command, { ...specification, timerFactor: 100 }, environment);
   return Number(/Collected : (\d+)/.exec(errors)![1]);
 }
 
