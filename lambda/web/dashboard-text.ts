@@ -326,7 +326,9 @@ export const dashboardText = {
     revokeAllOf: (user: string) => `Revoke all apps of ${user}`,
     revokeAllQuestion: 'Revoke all connected apps?',
     revokeAllConsequence: (user: string | undefined, isDirect: boolean) =>
-      `The server rejects the next request of ${user ? `every app of ${user}` : 'each of your apps'}, and their sessions end. ${isDirect ? 'Only the operator of the server can admit an app again.' : 'To connect an app again, sign in again.'}`,
+      isDirect
+        ? `The server rejects the next request of ${user ? `every app of ${user}` : 'each of your apps'}, and their sessions end. Only the operator of the server can admit an app again.`
+        : `The server rejects the next request of ${user ? `every app and access token of ${user}` : 'each of your apps and access tokens'}, and their sessions end. To connect an app again, sign in again.`,
     allRevoked: (count: number) =>
       count === 0
         ? 'All apps were already revoked.'
