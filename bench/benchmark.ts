@@ -12,7 +12,7 @@ import {
   type Missing,
 } from './candidates.ts';
 import { cold } from './cold.ts';
-import { reload, start, synth, tests } from './developer-commands.ts';
+import { callers, reload, start, synth, tests } from './developer-commands.ts';
 import { type Figure, isMet, ratioOf, spreadOf } from './figure.ts';
 import { assemblyOfSources } from './harness/assembly.ts';
 import { instructions } from './instructions.ts';
@@ -28,10 +28,10 @@ const usage = `Measures the deployed functions, a straightforward implementation
 npm run bench [-- options]
 
   --part <name>    measures this part only; may be repeated: sizes, cold, warm, store, price,
-                   instructions (needs valgrind), synth, start, reload, tests;
-                   peers: cold and warm with all peers. Default: all except tests
-  --short          fewer rounds and peers, in less than two minutes; instructions, synth, start and
-                   reload only on request
+                   instructions (needs valgrind), synth, start, reload, callers,
+                   tests; peers: cold and warm with all peers. Default: all except tests
+  --short          fewer rounds and peers, in less than two minutes; instructions, synth, start,
+                   reload and callers only on request
   --rounds <n>     fresh processes for each cold figure (15; 7 with --short)
   --markdown       prints the tables of docs/performance.md
   --json           prints one JSON object
@@ -50,6 +50,7 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
   synth,
   start,
   reload,
+  callers,
   tests,
 };
 

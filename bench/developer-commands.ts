@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, Outcome } from './benchmark-part.ts';
 import { ProjectCopy } from './harness/project-copy.ts';
+import { initialize, OAuthClient, postMcp } from './harness/raw-oauth-client.ts';
 import { median } from './median.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -13,23 +15,92 @@ const root = join(import.meta.dirname, '..');
 
 export async function synth({ short, progress }: Bench): Promise<Outcome> {
   const seconds: number[] = [];
+  const cpuSeconds: number[] = [];
   for (let round = 0; round < (short ? 1 : 3); round++) {
     progress(`cdk synth, round ${round + 1}`);
     const output = mkdtempSync(join(tmpdir(), 'holdfast-bench-synth-'));
     const args = ['synth', '--strict', '--quiet', '--output', output];
+    const before = cpuSecondsOf(process.pid);
     seconds.push(await untilExit('cdk', args));
+    cpuSeconds.push(cpuSecondsOf(process.pid) - before);
     rmSync(output, { recursive: true, force: true });
   }
-  return { figures: [{ what: 'cdk synth', unit: 's', ours: median(seconds) }] };
+  return {
+    figures: [
+      { what: 'cdk synth', unit: 's', ours: median(seconds) },
+      { what: 'cdk synth (CPU)', unit: 's', ours: median(cpuSeconds) },
+    ],
+  };
 }
 
+/** The CPU time is that of all processes of the start. */
 export async function start({ short, progress }: Bench): Promise<Outcome> {
   const seconds: number[] = [];
+  const cpuSeconds: number[] = [];
   for (let round = 0; round < (short ? 1 : 3); round++) {
     progress(`npm start until ready, round ${round + 1}`);
-    seconds.push(await untilReady());
+    const startedAt = performance.now();
+    const emulator = await StartedEmulator.run();
+    seconds.push((performance.now() - startedAt) / 1000);
+    cpuSeconds.push(cpuSecondsOf(emulator.pid));
+    await emulator.end();
   }
-  return { figures: [{ what: 'npm start until ready', unit: 's', ours: median(seconds) }] };
+  return {
+    figures: [
+      { what: 'npm start until ready', unit: 's', ours: median(seconds) },
+      {
+        what: 'npm start until ready (CPU)',
+        unit: 's',
+        ours: median(cpuSeconds),
+        budget: { atMost: 3, of: 'ours' },
+      },
+    ],
+  };
+}
+
+const CALLERS = 50;
+/** The emulator ends the environments that have been idle for five seconds. */
+const IDLE_MILLISECONDS = 8_000;
+
+/** Fifty clients that begin at the same time, of one user. Each initializes a session and lists the tools three times. */
+export async function callers({ progress }: Bench): Promise<Outcome> {
+  progress(`${CALLERS} parallel callers of npm start`);
+  const emulator = await StartedEmulator.run();
+  try {
+    const client = await OAuthClient.register(emulator.origin);
+    const { access_token: token } = await client.tokensFor('ada');
+    let failures = 0;
+    const request = async (body: object, headers?: Record<string, string>) => {
+      const response = await postMcp(emulator.origin, token, body, headers);
+      await response.arrayBuffer();
+      if (response.status !== 200) failures++;
+      return response.headers.get('mcp-session-id') ?? '';
+    };
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const call = async () => {
+      const session = { 'mcp-session-id': await request(initialize), 'mcp-protocol-version': '2025-11-25' };
+      for (let each = 0; each < 3; each++) await request(list, session);
+    };
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: CALLERS }, call));
+    const seconds = (performance.now() - startedAt) / 1000;
+    await sleep(IDLE_MILLISECONDS);
+    return {
+      figures: [
+        { what: `${CALLERS} parallel callers of npm start`, unit: 's', ours: seconds },
+        { what: 'their failed requests', unit: '', ours: failures, budget: { atMost: 0, of: 'ours' } },
+        {
+          what: 'memory of the emulator after them',
+          unit: 'MB',
+          ours: megabytesOf(emulator.pid),
+          budget: { atMost: 600, of: 'ours' },
+          note: 'resident memory of its one process; functions are threads',
+        },
+      ],
+    };
+  } finally {
+    await emulator.end();
+  }
 }
 
 /** The CPU time of a saved change of the owner's server, from the save until the new code answers, children included. */
@@ -103,23 +174,43 @@ async function untilExit(command: string, args: string[]): Promise<number> {
   return (performance.now() - startedAt) / 1000;
 }
 
-async function untilReady(): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
-  const startedAt = performance.now();
-  const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json', '--no-type-check'], {
-    PORT: '0',
-    HOLDFAST_DATA: folder,
-  });
-  child.stderr.resume();
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  try {
-    for await (const line of createInterface(child.stdout)) {
-      if (JSON.parse(line).ready) return (performance.now() - startedAt) / 1000;
-    }
-    throw new Error('npm start ended before it was ready');
-  } finally {
-    child.kill('SIGTERM');
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
+/** A process of `npm start`, in a new data folder. */
+class StartedEmulator {
+  readonly pid: number;
+  readonly origin: string;
+  readonly end: () => Promise<void>;
+
+  private constructor(pid: number, origin: string, end: () => Promise<void>) {
+    this.pid = pid;
+    this.origin = origin;
+    this.end = end;
   }
+
+  /** Starts it, and waits until it is ready. */
+  static async run(): Promise<StartedEmulator> {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
+    const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json', '--no-type-check'], {
+      PORT: '0',
+      HOLDFAST_DATA: folder,
+    });
+    child.stderr.resume();
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const end = async () => {
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    };
+    for await (const line of createInterface(child.stdout)) {
+      const { ready, mcpUrl } = JSON.parse(line);
+      if (ready) return new StartedEmulator(child.pid!, new URL(mcpUrl).origin, end);
+    }
+    await end();
+    throw new Error('npm start ended before it was ready');
+  }
+}
+
+/** The resident memory of a process. */
+function megabytesOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
 }

@@ -3,7 +3,7 @@ import { median, quartiles } from './median.ts';
 /** One row of the table: a measurement of Holdfast and its reference. */
 export type Figure = {
   what: string;
-  unit: 'ms' | 'µs' | 'KB' | 's' | '$' | 'M' | '';
+  unit: 'ms' | 'µs' | 'KB' | 'MB' | 's' | '$' | 'M' | '';
   ours: number;
   /** The implementation to compare with. */
   reference?: {
