@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { quote } from '../../lambda/core/support/untrusted-text.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
@@ -26,8 +25,8 @@ type Waiting = {
   fail(error: FunctionError): void;
 };
 
-/** Loading a module takes a core, so more starts at the same time would only take more memory. */
-const SIMULTANEOUS_STARTS = Math.min(4, availableParallelism());
+/** With four, the emulator has 900 MB in place of 700 during fifty parallel callers, and they do not take less time. */
+const SIMULTANEOUS_STARTS = 2;
 
 /**
  * The execution environments of one version of one function.
