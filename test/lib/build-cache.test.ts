@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildOnce } from '../../lib/bundle/build-cache.ts';
+import { project } from '../../lib/bundle/esbuild-run.ts';
 
 let folder: string;
 let cache: string;
@@ -55,4 +56,11 @@ test('a build with errors is not stored', () => {
   expect(build().errors).toHaveLength(1);
   write('absent.js', 'console.log(3);');
   expect(build()).toMatchObject({ output: expect.stringContaining('3'), errors: [] });
+});
+
+test('a stored build does not name the folder of the project, so that a copy of the project has it too', () => {
+  const entry = join(project, 'lambda/shared/reserved-variables.ts');
+  const { modules } = buildOnce({ entryPoints: [entry], outdir: project }, cache);
+  expect(modules).toEqual([entry]);
+  expect(readFileSync(join(cache, readdirSync(cache)[0]!), 'utf8')).not.toContain(project);
 });
