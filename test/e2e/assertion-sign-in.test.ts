@@ -8,6 +8,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { AssertionIssuer, redeemAssertion } from '../support/assertion-issuer.ts';
 import { runCli } from '../support/cli-process.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { DocumentClouds, type DocumentServer, unsafely } from '../support/document-server.ts';
 import type { ProviderRun } from '../support/machine-provider.run.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
@@ -165,7 +166,8 @@ describe('a workload', () => {
     const { access_token } = (await json(await request())) as { access_token: string };
     expect(await accepts(access_token)).toBe(true);
     const { user } = (await grants()).find((each) => each.client === 'deploy')!;
-    await erase(user);
+    const admin = await DashboardClient.signIn(cloud.origin, 'grace');
+    expect((await admin.post('erase', { user })).status).toBe(200);
     expect([await refusal(await request()), await accepts(access_token)]).toEqual([[400, 'invalid_grant'], false]);
   });
 
