@@ -1,7 +1,7 @@
 /**
- * Compiles the pattern by which Node.js tells IPv6 addresses from host names when it connects. With V8's optimization of
- * patterns the first connection of a process waits 7 ms for that; without it, less than one. V8 compiles a pattern at its first use
- * and again at its second. Other patterns keep the optimization.
+ * Compiles the pattern by which Node.js tells IPv6 addresses from host names when it connects. V8's optimization of
+ * patterns makes that 6 ms of the CPU of each cold start; without it, it is 1.5 ms. V8 compiles a pattern at its first use and again at
+ * its second. Other patterns keep the optimization.
  */
 export function compileAddressPattern(): void {
   const { setFlagsFromString } = process.getBuiltinModule('node:v8');
