@@ -5,33 +5,21 @@ import { createServer } from '#server';
 import { openServerStep, openTaskWorker } from '#server-step';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit/audit-log-writer.ts';
-import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
-import { dynamoExecutionStore } from '../adapters/dynamodb/execution-store.ts';
-import { dynamoRequestStateStore } from '../adapters/dynamodb/request-state-store.ts';
-import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
-import { openKms } from '../adapters/kms/kms-client.ts';
-import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
 import { log, logSession, logTrace, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
-import { type OpenIdClientOptions, openIdRefresher } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
-import type { TokenExchange } from '../core/identity/token-exchange.ts';
-import { groupReader } from '../core/identity/upstream-provider.ts';
-import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
-import { RequestStates } from '../core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../core/mcp/pipeline.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { ToolSecrets } from '../core/mcp/tool-secrets.ts';
 import { Sessions, sessionRules } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
-import { sealedKey } from '../core/support/sealed-key.ts';
+import { onDemand } from '../core/support/on-demand.ts';
 import { mcpVariables, readEnvironment, secretArns } from '../shared/environment.ts';
 
 /** The MCP function: steps 2 to 4 of the pipeline around the owner's `createServer`. Its worker runs long-running tools. */
@@ -46,7 +34,6 @@ const now = () => epochSeconds(systemClock);
 /** The client of Secrets Manager is loaded when a secret is first read. */
 const readSecret = async (arn: string) => (await import('../adapters/secret-reader.ts')).readSecret(arn);
 
-const sealer = kmsSealer(openKms(), environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
   loggingSessions(dynamoSessionStore(table, environment.AUDIT_RETENTION_DAYS * 24 * 3600)),
   sessionRules(
@@ -57,20 +44,21 @@ const sessions = new Sessions(
   now,
 );
 
-const executions = dynamoExecutionStore(table);
+// The code of what few requests need is loaded by the first of them: a cold start neither reads nor parses it.
+const executions = onDemand(async () =>
+  (await import('../adapters/dynamodb/execution-store.ts')).dynamoExecutionStore(table),
+);
 let opened: WorkerStarter | undefined;
 const server = openServerStep({
   create: createServer,
   branding,
   scopes,
   executions,
-  requestStates: new RequestStates(
-    sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'),
-    dynamoRequestStateStore(table),
-    now,
+  requestStates: onDemand(async () =>
+    (await import('./request-state-access.ts')).openRequestStates(table, environment.SEAL_KEY_ID, now),
   ),
   starter: { start: async (job) => (await openWorker()).start(job) },
-  changes: dynamoChangeStore(table),
+  changes: onDemand(async () => (await import('../adapters/dynamodb/change-store.ts')).dynamoChangeStore(table)),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
@@ -129,50 +117,24 @@ async function openWorker(): Promise<WorkerStarter> {
 
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openUpstream(): ToolContextDependencies['upstream'] {
-  const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
-  const { IDP_GROUP_CLAIMS = [], IDP_GROUP_PREFIX, IDP_GROUPS = [], IDP_USER_INFO } = environment;
-  if (!IDP_ISSUER || !IDP_CLIENT_ID) return undefined;
-  const client: OpenIdClientOptions = {
-    issuer: IDP_ISSUER,
-    clientId: IDP_CLIENT_ID,
-    ...(IDP_CLIENT_SECRET_ARN && {
-      clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN),
-    }),
-    authentication: IDP_AUTHENTICATION,
-    assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
-    groupsIn: groupReader({ claims: IDP_GROUP_CLAIMS, prefix: IDP_GROUP_PREFIX, kept: IDP_GROUPS }, log),
-    userInfo: IDP_USER_INFO === 'true',
-    now,
-  };
-  const tokens = new UpstreamTokenManager({
-    store: dynamoUpstreamTokenStore(table),
-    sealer,
-    upstreamProvider: openIdRefresher(client),
-    clock: systemClock,
-    random: Math.random,
-  });
-  let exchange: Promise<TokenExchange> | undefined;
-  const openExchange = async () => {
-    const [{ TokenExchange }, { openIdExchanger }, { dynamoExchangedTokenStore }] = await Promise.all([
-      import('../core/identity/token-exchange.ts'),
-      import('../adapters/openid-exchange.ts'),
-      import('../adapters/dynamodb/exchanged-token-store.ts'),
-    ]);
-    const { IDP_EXCHANGE: form, IDP_EXCHANGE_CLIENT_ID: clientId, IDP_EXCHANGE_CLIENT_SECRET_ARN: arn } = environment;
-    // It has a secret, also where the client of the sign-in is public.
-    const authentication = IDP_AUTHENTICATION === 'none' ? undefined : IDP_AUTHENTICATION;
-    const own = clientId && arn && { clientId, clientSecret: () => readSecret(arn), authentication };
-    const exchanger = openIdExchanger({ ...client, ...own, form });
-    const store = dynamoExchangedTokenStore(table);
-    return new TokenExchange({ store, tokens, exchanger, sealer, clock: systemClock, random: Math.random });
+  const { IDP_ISSUER: issuer, IDP_CLIENT_ID: clientId } = environment;
+  if (!issuer || !clientId) return undefined;
+  let opened: ReturnType<typeof open> | undefined;
+  const open = async () =>
+    (await import('./upstream-token-access.ts')).openUpstreamTokens(
+      environment,
+      { issuer, clientId },
+      table,
+      readSecret,
+    );
+  const access = () => {
+    opened ??= open();
+    return opened;
   };
   return {
-    issuer: IDP_ISSUER.replace(/\/$/, ''),
-    tokens,
-    exchange: () => {
-      exchange ??= openExchange();
-      return exchange;
-    },
+    issuer: issuer.replace(/\/$/, ''),
+    tokens: onDemand(async () => (await access()).tokens),
+    exchange: onDemand(async () => (await access()).exchange),
   };
 }
 

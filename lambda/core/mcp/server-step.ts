@@ -20,7 +20,7 @@ export type ServerStepDependencies = {
   /** The groups that tools require. */
   scopes: ScopeSet;
   executions: ExecutionStore;
-  requestStates: RequestStates;
+  requestStates: Pick<RequestStates, 'seal' | 'open'>;
   starter: WorkerStarter;
   changes: ChangeStore;
   /** How long a client that listens for changes is held; 0 rejects listeners. */

@@ -98,9 +98,8 @@ export type ToolContextDependencies = {
   upstream:
     | {
         issuer: string;
-        tokens: UpstreamTokenManager;
-        /** Opened at its first use. */
-        exchange: () => Promise<Pick<TokenExchange, 'token'>>;
+        tokens: Pick<UpstreamTokenManager, 'accessToken'>;
+        exchange: Pick<TokenExchange, 'token'>;
       }
     | undefined;
   secrets: Pick<ToolSecrets, 'get'>;
@@ -156,7 +155,7 @@ export function createToolContext(
       const { audience, scopes = [], ...renewal } = options ?? {};
       if (audience === undefined && scopes.length === 0) return guarded(upstream.tokens.accessToken(grant, renewal));
       const request = { audience, ...(scopes.length > 0 && { scopes }) };
-      return guarded(upstream.exchange().then((exchange) => exchange.token(grant, request, renewal)));
+      return guarded(upstream.exchange.token(grant, request, renewal));
     },
     secret: (name) => guarded(secrets.get(name)),
   };

@@ -41,7 +41,7 @@ async function toolOfAda(change: Partial<Grant> = {}) {
       return 'exchanged';
     },
   };
-  const upstream = { issuer: 'https://idp.example', tokens: manager, exchange: async () => exchange };
+  const upstream = { issuer: 'https://idp.example', tokens: manager, exchange };
   const secrets = { get: async () => '' };
   const dependencies = { state: stores.state, upstream, secrets, clock, log: () => undefined };
   const context = createToolContext(dependencies, caller, access, undefined, () => undefined);

@@ -24,7 +24,7 @@ import { inAcceptedForm } from './response-form.ts';
 
 type Dependencies = {
   builder: ServerBuilder;
-  requestStates: RequestStates;
+  requestStates: Pick<RequestStates, 'seal' | 'open'>;
   changes: ChangeNotifications;
   clock: Clock;
   log: Logger;
