@@ -27,6 +27,8 @@ export type BuildReport = {
   files: Pick<OutputFile, 'path' | 'contents'>[];
   /** The files of a split bundle, to be written beside each other. */
   split?: FilesOfFolder;
+  /** Undefined after an error. */
+  metafile?: Metafile;
   /** As `file:line:column: text`. */
   errors: string[];
   warnings: string[];
@@ -49,10 +51,12 @@ export function runBuild(options: BuildOptions): BuildReport {
     });
     const modules = [
       ...Object.keys(metafile.inputs).map((path) => resolve(project, fileOf(path))),
-      ...Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)),
+      ...Object.values(metafile.outputs).flatMap(({ imports }) =>
+        imports.filter(({ external }) => external).map(({ path }) => path),
+      ),
     ];
     const errors = importedSecrets(metafile);
-    return { files: outputFiles ?? [], errors, warnings: warnings.map(lineOf), modules, missing: [] };
+    return { files: outputFiles ?? [], metafile, errors, warnings: warnings.map(lineOf), modules, missing: [] };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;

@@ -1,10 +1,11 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type BuildOptions, buildSync, transformSync } from 'esbuild';
-import { type BuildReport, type FilesOfFolder, runBuild, storeByContent } from './esbuild-run.ts';
+import { type BuildOptions, buildSync, type Metafile, type OutputFile } from 'esbuild';
+import { type BuildReport, type FilesOfFolder, runBuild, storeByContent, writeFiles } from './esbuild-run.ts';
 
 /**
  * Bundles a function whose rarely needed parts are in files beside `index.cjs`, which it loads on demand. esbuild splits
- * ES modules only, so it writes these, and each file is converted to CommonJS, which starts faster.
+ * ES modules only, so it writes parts that are ES modules, and converts them to CommonJS, which starts faster.
  *
  * @param options of the bundle in one file
  * @param half the folder of Holdfast's half
@@ -12,81 +13,165 @@ import { type BuildReport, type FilesOfFolder, runBuild, storeByContent } from '
  * @returns the files with their maps, which are not written yet
  */
 export function buildSplit(options: BuildOptions, half: string, sdk: string): BuildReport & { split: FilesOfFolder } {
-  const fastPath = join(half, 'core/mcp/fast-path');
-  const { alias, ...others } = options;
-  const outdir = dirname(options.outfile!);
-  const report = runBuild({
-    ...others,
-    outfile: undefined as never,
-    outdir,
-    entryPoints: {
-      index: join(half, 'functions/mcp.mjs'),
-      'sdk-path': sdkPathEntry(join(fastPath, 'sdk-path.mjs'), sdk),
-    },
-    alias: {
-      ...alias,
-      '@modelcontextprotocol/server': facade(join(fastPath, 'sdk-facade.mjs'), sdk),
-      '#server-step': join(fastPath, 'fast-server-step.mjs'),
-    },
-    format: 'esm',
-    splitting: true,
-    chunkNames: '[name]-[hash]',
-    outExtension: { '.js': '.cjs' },
-    sourcemap: 'inline',
-    write: false,
+  const inFastPath = (name: string) => join(half, 'core/mcp/fast-path', `${name}.mjs`);
+  const index = join(half, 'functions/mcp.mjs');
+  const onSdk = inFastPath('sdk-path');
+  const common = { ...options, outfile: undefined as never, format: 'esm' as const };
+  const alias = (server: string) => ({
+    ...options.alias,
+    '@modelcontextprotocol/server': server,
+    '#server-step': inFastPath('fast-server-step'),
   });
-  const files = report.files.map(({ path, contents }) => [basename(path), contents] as const);
-  return { ...report, files: [], split: files.flatMap(([name, contents]) => toCommonJs(name, contents, outdir)) };
+  const outdir = dirname(options.outfile!);
+  mkdirSync(outdir, { recursive: true });
+  // Links in its path would lead the sources of the maps astray.
+  const folder = realpathSync(mkdtempSync(join(outdir, 'parts-')));
+  try {
+    const all = exportsOf(sdk);
+    const names = importedNames(
+      { ...common, outdir: folder, entryPoints: { index, onSdk }, alias: alias(probe(all)) },
+      all,
+    );
+    const report = runBuild({
+      ...common,
+      outdir: folder,
+      entryPoints: { index, 'sdk-path': sdkPathEntry(onSdk, sdk, names) },
+      alias: alias(facade(inFastPath('sdk-facade'), names)),
+      splitting: true,
+      chunkNames: '[name]-[hash]',
+      outExtension: { '.js': '.cjs' },
+      sourcemap: 'inline',
+      write: false,
+    });
+    if (report.metafile === undefined) return { ...report, split: [] };
+    writeFiles(folder, filesOf(report.files));
+    return { ...report, files: [], split: toCommonJs(folder, report.metafile, outdir) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-/** @returns the file and its map */
-export function toCommonJs(name: string, contents: Uint8Array, folder: string): FilesOfFolder {
-  const { code, map } = transformSync(Buffer.from(contents).toString(), {
+const INDEX = 'index.cjs';
+
+/**
+ * Joins the parts that a cold start needs to one file, because each file takes time to open. It exports each of them, for
+ * the files that are loaded on demand.
+ *
+ * @param folder of the parts
+ */
+export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string): FilesOfFolder {
+  const parts = new Map(Object.entries(outputs).map(([path, output]) => [basename(path), output]));
+  const joined = new Set([INDEX]);
+  for (const name of joined) {
+    for (const { kind, path } of parts.get(name)!.imports) {
+      if (kind === 'import-statement' && parts.has(basename(path))) joined.add(basename(path));
+    }
+  }
+  const others = [...parts.keys()].filter((name) => !joined.has(name));
+  const options: BuildOptions = {
+    outdir,
+    outExtension: { '.js': '.cjs' },
     format: 'cjs',
     platform: 'node',
     target: 'node24',
     minify: true,
     sourcemap: 'external',
-    sourcefile: join(folder, name),
     sourcesContent: false,
+    logLevel: 'silent',
     // As esbuild bundles them for CommonJS.
     supported: { 'dynamic-import': false },
+    write: false,
+  };
+  const [first, ...further] = [...joined];
+  const joint = [`export * from "./${first}"`, ...further.map((name, at) => `export * as p${at} from "./${name}"`)];
+  writeFiles(folder, [['joint.mjs', Buffer.from(joint.join(';'))]]);
+  const { outputFiles: index } = buildSync({
+    ...options,
+    entryPoints: { index: join(folder, 'joint.mjs') },
+    bundle: true,
+    // A pattern, with which esbuild does not change the path.
+    external: others.map((name) => `./${name}*`),
   });
+  const { outputFiles: onDemand } = buildSync({ ...options, entryPoints: others.map((name) => join(folder, name)) });
+  const inIndex = new Map(further.map((name, at) => [`require("./${name}")`, `require("./${INDEX}").p${at}`]));
+  // As long as before, so that the map stays correct.
+  const linked = (text: string) =>
+    text.replace(/require\("[^"]+"\)/g, (found) => inIndex.get(found)?.padEnd(found.length) ?? found);
   return [
-    [name, Buffer.from(code)],
-    [`${name}.map`, Buffer.from(map)],
+    ...filesOf(index!),
+    ...onDemand!.map(({ path, text }): FilesOfFolder[number] => [basename(path), Buffer.from(linked(text))]),
   ];
 }
 
-/** The file that is loaded on demand: the MCP SDK, and what Holdfast does with it. */
-const sdkPathEntry = (holdfast: string, sdk: string): string =>
-  moduleWith(
-    'sdk-path.mjs',
-    `export * from ${JSON.stringify(holdfast)};\nexport * as sdk from ${JSON.stringify(sdk)};\n`,
-  );
+const filesOf = (files: readonly OutputFile[]): FilesOfFolder =>
+  files.map(({ path, contents }) => [basename(path), contents]);
 
-/**
- * The module that takes the place of `@modelcontextprotocol/server`. An export that needs the SDK is a getter, so the SDK is
- * loaded when the export is first used.
- */
-function facade(holdfast: string, sdk: string): string {
-  const { outputs } = buildSync({
-    entryPoints: [sdk],
+function exportsOf(module: string): string[] {
+  const { metafile } = buildSync({
+    entryPoints: [module],
     write: false,
     outdir: '.',
     metafile: true,
     format: 'esm',
-  }).metafile;
-  const names = Object.values(outputs).flatMap(({ exports }) => exports);
-  // Not a call of `require` by its name, which would bundle the file.
-  const source = `const { light, provideSdkPath, sdkPath } = require(${JSON.stringify(holdfast)});
-provideSdkPath(() => (0, require)('./sdk-path.cjs'));
-Object.defineProperty(exports, '__esModule', { value: true });
-for (const name of ${JSON.stringify(names)}) {
-  Object.defineProperty(exports, name, { enumerable: true, get: () => (name in light ? light : sdkPath().sdk)[name] });
+  });
+  return Object.values(metafile.outputs).flatMap(({ exports }) => exports);
 }
-`;
-  return moduleWith('mcp-sdk.cjs', source);
+
+const mark = (name: string) => JSON.stringify(`import of ${name}`);
+
+/** A module that exports a mark under each of the names. */
+const probe = (names: readonly string[]): string =>
+  moduleWith('sdk-probe.mjs', names.map((name) => `export const ${name} = ${mark(name)};\n`).join(''));
+
+/**
+ * The exports of the SDK that the function imports: those whose marks its bundle contains. The file with the SDK needs no
+ * others, which are a fifth of it.
+ *
+ * @returns all names for a bundle with errors, which the build itself reports
+ */
+function importedNames(options: BuildOptions, names: readonly string[]): readonly string[] {
+  const { files, errors } = runBuild({ ...options, minify: false, sourcemap: false, write: false });
+  const texts = files.map(({ text }) => text);
+  return errors.length > 0 ? names : names.filter((name) => texts.some((text) => text.includes(mark(name))));
+}
+
+/** The file that is loaded on demand: the MCP SDK, and what Holdfast does with it. */
+function sdkPathEntry(holdfast: string, sdk: string, names: readonly string[]): string {
+  const exported = moduleWith('sdk-names.mjs', `export { ${names.join(', ')} } from ${JSON.stringify(sdk)};\n`);
+  return moduleWith(
+    'sdk-path.mjs',
+    `export * from ${JSON.stringify(holdfast)};\nexport * as sdk from ${JSON.stringify(exported)};\n`,
+  );
+}
+
+/**
+ * The module that takes the place of `@modelcontextprotocol/server`. An export that needs the SDK is a getter, so the SDK is
+ * loaded when the export is first used. The module with the getters is CommonJS and imports nothing: esbuild would wrap what
+ * it imports in functions, which V8 parses twice.
+ */
+function facade(holdfast: string, names: readonly string[]): string {
+  // Not a call of `require` by its name, which would bundle the file.
+  const getters = moduleWith(
+    'sdk-getters.cjs',
+    `let parts;
+exports.provideParts = (given) => {
+  parts = given;
+  parts.provideSdkPath(() => (0, require)('./sdk-path.cjs'));
+};
+for (const name of ${JSON.stringify(names)}) {
+  const get = () => (name in parts.light ? parts.light : parts.sdkPath().sdk)[name];
+  Object.defineProperty(exports, name, { enumerable: true, get });
+}
+`,
+  );
+  return moduleWith(
+    'mcp-sdk.mjs',
+    `import { light, provideSdkPath, sdkPath } from ${JSON.stringify(holdfast)};
+import { provideParts } from ${JSON.stringify(getters)};
+provideParts({ light, provideSdkPath, sdkPath });
+export * from ${JSON.stringify(getters)};
+`,
+  );
 }
 
 const moduleWith = (name: string, source: string): string =>
