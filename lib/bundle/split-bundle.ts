@@ -29,7 +29,7 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
   try {
     const all = exportsOf(sdk);
     const names = importedNames(
-      { ...common, outdir: folder, entryPoints: { index, onSdk }, alias: alias(probe(all)) },
+      { ...common, outdir: folder, entryPoints: { onSdk, index }, alias: alias(probe(all)) },
       all,
     );
     const report = runBuild({

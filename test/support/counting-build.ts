@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { writeFiles } from '../../lib/bundle/esbuild-run.ts';
 import { toCommonJs } from '../../lib/bundle/split-bundle.ts';
@@ -26,16 +26,19 @@ const counting: Plugin = {
  * conversions.
  */
 export async function buildCounting(options: BuildOptions, folder: string): Promise<void> {
-  const { outputFiles } = await build({
+  const parts = join(folder, 'parts');
+  const { outputFiles, metafile } = await build({
     ...options,
-    outdir: folder,
+    outdir: parts,
     bundle: true,
     write: false,
+    metafile: true,
     logLevel: 'silent',
     plugins: [counting],
   });
   writeFiles(
-    folder,
-    outputFiles.flatMap(({ path, contents }) => toCommonJs(basename(path), contents, folder)),
+    parts,
+    outputFiles.map(({ path, contents }) => [basename(path), contents]),
   );
+  writeFiles(folder, toCommonJs(parts, metafile, folder));
 }
