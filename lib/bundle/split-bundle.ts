@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type BuildOptions, buildSync, type Metafile, type OutputFile } from 'esbuild';
+import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
 import { type BuildReport, type FilesOfFolder, runBuild, storeByContent, writeFiles } from './esbuild-run.ts';
 
 /**
@@ -82,12 +82,12 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
     supported: { 'dynamic-import': false },
     write: false,
   };
-  const [first, ...further] = [...joined];
-  const joint = [`export * from "./${first}"`, ...further.map((name, at) => `export * as p${at} from "./${name}"`)];
-  writeFiles(folder, [['joint.mjs', Buffer.from(joint.join(';'))]]);
+  const further = [...joined].filter((name) => name !== INDEX);
+  const exported = further.map((name, at) => `\nexport * as p${at} from "./${name}";`);
+  appendFileSync(join(folder, INDEX), exported.join(''));
   const { outputFiles: index } = buildSync({
     ...options,
-    entryPoints: { index: join(folder, 'joint.mjs') },
+    entryPoints: [join(folder, INDEX)],
     bundle: true,
     // A pattern, with which esbuild does not change the path.
     external: others.map((name) => `./${name}*`),
@@ -103,7 +103,7 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
   ];
 }
 
-const filesOf = (files: readonly OutputFile[]): FilesOfFolder =>
+const filesOf = (files: BuildReport['files']): FilesOfFolder =>
   files.map(({ path, contents }) => [basename(path), contents]);
 
 function exportsOf(module: string): string[] {
@@ -131,7 +131,7 @@ const probe = (names: readonly string[]): string =>
  */
 function importedNames(options: BuildOptions, names: readonly string[]): readonly string[] {
   const { files, errors } = runBuild({ ...options, minify: false, sourcemap: false, write: false });
-  const texts = files.map(({ text }) => text);
+  const texts = files.map(({ contents }) => Buffer.from(contents).toString());
   return errors.length > 0 ? names : names.filter((name) => texts.some((text) => text.includes(mark(name))));
 }
 
