@@ -64,7 +64,7 @@ const reportOf = ({ inputs, report: { files, modules, ...others } }: StoredBuild
   files: files.map(({ path, base64 }) => ({ path: resolve(project, path), contents: Buffer.from(base64, 'base64') })),
 });
 
-function storeBuild(file: string, folder: string, { files, modules, ...others }: BuildReport): void {
+function storeBuild(file: string, folder: string, { files, modules, metafile: _, ...others }: BuildReport): void {
   const encoded = files.map(({ path, contents }) => ({
     path: inProject(path),
     base64: Buffer.from(contents).toString('base64'),

@@ -17,6 +17,7 @@ import {
   proxyEvent,
 } from '../../bench/gateway-events.ts';
 import { type LocalServices, startLocalServices } from '../../bench/local-services.ts';
+import { buildCache } from '../../lib/bundle/esbuild-run.ts';
 import { FunctionBundle, type FunctionEntry } from '../../lib/bundle/function-bundle.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { buildCounting } from '../support/counting-build.ts';
@@ -47,6 +48,15 @@ jest.mock('esbuild', () => {
     },
   };
 });
+
+// Every bundle is built, also one that an earlier process has kept.
+jest.mock('../../lib/bundle/esbuild-run.ts', () => {
+  const folder = jest
+    .requireActual('node:fs')
+    .mkdtempSync(`${jest.requireActual('node:os').tmpdir()}/holdfast-builds-`);
+  return { ...jest.requireActual('../../lib/bundle/esbuild-run.ts'), buildCache: folder };
+});
+afterAll(() => rmSync(buildCache, { recursive: true }));
 
 let folder: string;
 let services: LocalServices;
@@ -118,7 +128,7 @@ describe('sizes', () => {
   });
 
   test.each([
-    ['Mcp', 221_000, '1 % above 218,813, the file that a cold start reads; the budget is 194,560'],
+    ['Mcp', 225_500, '1 % above 223,335, the file that a cold start reads; the budget is 194,560'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     // Of it, 7 KB are the account of a browser and the page at the root of the server, 16 KB the grants without a sign-in, and

@@ -6,6 +6,7 @@ import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import { callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
 import { startLocalServices } from '../../bench/local-services.ts';
+import { buildCache } from '../../lib/bundle/esbuild-run.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from '../support/fresh-process.ts';
 
@@ -21,13 +22,23 @@ jest.mock('esbuild', () => {
     ...esbuild,
     buildSync(options: BuildOptions) {
       const result = esbuild.buildSync(options);
-      const inputs = Object.values((result.metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
+      const { outputs = {} }: Partial<Metafile> = result.metafile ?? {};
+      const inputs = Object.values(outputs).flatMap((each) => Object.keys(each.inputs));
       const [entry] = Object.values(options.entryPoints as Record<string, string | { in: string }>);
       mockInputs.set(typeof entry === 'string' ? entry : entry!.in, inputs);
       return result;
     },
   };
 });
+
+// Every bundle is built, also one that an earlier process has kept.
+jest.mock('../../lib/bundle/esbuild-run.ts', () => {
+  const folder = jest
+    .requireActual('node:fs')
+    .mkdtempSync(`${jest.requireActual('node:os').tmpdir()}/holdfast-builds-`);
+  return { ...jest.requireActual('../../lib/bundle/esbuild-run.ts'), buildCache: folder };
+});
+afterAll(() => rmSync(buildCache, { recursive: true }));
 
 test.each([true, false])(
   'with optimizations %s, the MCP function alone changes its table client and its SDK, and answers requests',
