@@ -123,12 +123,12 @@ const codeOf = (file: string) =>
     .join('');
 
 describe('sizes', () => {
-  test('the MCP function has at most 548,500 bytes of code: 1 % above 543,081; the budget is 471,040', () => {
-    expect(sum(filesOf(functionOf('Mcp').file).map((file) => statSync(file).size))).toBeLessThanOrEqual(548_500);
+  test('the MCP function has at most 553,000 bytes of code: 1 % above 547,622; the budget is 471,040', () => {
+    expect(sum(filesOf(functionOf('Mcp').file).map((file) => statSync(file).size))).toBeLessThanOrEqual(553_000);
   });
 
   test.each([
-    ['Mcp', 225_500, '1 % above 223,335, the file that a cold start reads; the budget is 194,560'],
+    ['Mcp', 228_900, '1 % above 226,626, the file that a cold start reads; the budget is 194,560'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     // Of it, 7 KB are the account of a browser and the page at the root of the server, 16 KB the grants without a sign-in, and
