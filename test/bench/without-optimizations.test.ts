@@ -38,7 +38,6 @@ jest.mock('../../lib/bundle/esbuild-run.ts', () => {
     .mkdtempSync(`${jest.requireActual('node:os').tmpdir()}/holdfast-builds-`);
   return { ...jest.requireActual('../../lib/bundle/esbuild-run.ts'), buildCache: folder };
 });
-afterAll(() => rmSync(buildCache, { recursive: true }));
 
 test.each([true, false])(
   'with optimizations %s, the MCP function alone changes its table client and its SDK, and answers requests',
@@ -96,6 +95,7 @@ test.each([true, false])(
         await services.close();
       }
     } finally {
+      rmSync(buildCache, { recursive: true });
       rmSync(folder, { recursive: true, force: true });
     }
   },
