@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
 import { type BuildReport, type FilesOfFolder, runBuild, storeByContent, writeFiles } from './esbuild-run.ts';
 
@@ -23,6 +24,7 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
     '#server-step': inFastPath('fast-server-step'),
   });
   const outdir = dirname(options.outfile!);
+  const locales = localesOfZod(options.alias!['#server']!, sdk);
   mkdirSync(outdir, { recursive: true });
   // Links in its path would lead the sources of the maps astray.
   const folder = realpathSync(mkdtempSync(join(outdir, 'parts-')));
@@ -36,6 +38,7 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
       ...common,
       outdir: folder,
       entryPoints: { index, 'sdk-path': sdkPathEntry(onSdk, sdk, names) },
+      external: [...(options.external ?? []), ...(locales === undefined ? [] : [locales])],
       alias: alias(facade(inFastPath('sdk-facade'), names)),
       splitting: true,
       chunkNames: '[name]-[hash]',
@@ -44,14 +47,32 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
       write: false,
     });
     if (report.metafile === undefined) return { ...report, split: [] };
-    writeFiles(folder, filesOf(report.files));
-    return { ...report, files: [], split: toCommonJs(folder, report.metafile, outdir) };
+    const parts = filesOf(report.files);
+    writeFiles(folder, parts);
+    if (locales !== undefined) linkLocales(folder, parts, locales);
+    const split = toCommonJs(folder, report.metafile, outdir);
+    const further = locales === undefined ? [] : fileOfLocales(split, locales, outdir);
+    return { ...report, files: [], split: [...split, ...further] };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 const INDEX = 'index.cjs';
+
+const commonJs = {
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  sourcemap: 'external',
+  sourcesContent: false,
+  logLevel: 'silent',
+  // As esbuild bundles them for CommonJS.
+  supported: { 'dynamic-import': false },
+  write: false,
+} satisfies BuildOptions;
 
 /**
  * Joins the parts that a cold start needs to one file, because each file takes time to open. It exports each of them, for
@@ -68,39 +89,80 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
     }
   }
   const others = [...parts.keys()].filter((name) => !joined.has(name));
-  const options: BuildOptions = {
-    outdir,
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    platform: 'node',
-    target: 'node24',
-    minify: true,
-    sourcemap: 'external',
-    sourcesContent: false,
-    logLevel: 'silent',
-    // As esbuild bundles them for CommonJS.
-    supported: { 'dynamic-import': false },
-    write: false,
-  };
+  const imported = [...parts.values()].flatMap(({ imports }) => imports.filter(({ external }) => external));
+  const packages = imported.map(({ path }) => path).filter((path) => !path.startsWith('.'));
+  const bundle = (entries: readonly string[], beside: readonly string[]) =>
+    buildSync({
+      ...commonJs,
+      outdir,
+      entryPoints: entries.map((name) => join(folder, name)),
+      bundle: true,
+      // A pattern, with which esbuild does not change the path.
+      external: [...packages, ...[...beside, `${LOCALES}.cjs`].map((name) => `./${name}*`)],
+    }).outputFiles;
   const further = [...joined].filter((name) => name !== INDEX);
   const exported = further.map((name, at) => `\nexport * as p${at} from "./${name}";`);
   appendFileSync(join(folder, INDEX), exported.join(''));
-  const { outputFiles: index } = buildSync({
-    ...options,
-    entryPoints: [join(folder, INDEX)],
-    bundle: true,
-    // A pattern, with which esbuild does not change the path.
-    external: others.map((name) => `./${name}*`),
-  });
-  const { outputFiles: onDemand } = buildSync({ ...options, entryPoints: others.map((name) => join(folder, name)) });
   const inIndex = new Map(further.map((name, at) => [`require("./${name}")`, `require("./${INDEX}").p${at}`]));
   // As long as before, so that the map stays correct.
   const linked = (text: string) =>
     text.replace(/require\("[^"]+"\)/g, (found) => inIndex.get(found)?.padEnd(found.length) ?? found);
   return [
-    ...filesOf(index!),
-    ...onDemand!.map(({ path, text }): FilesOfFolder[number] => [basename(path), Buffer.from(linked(text))]),
+    ...filesOf(bundle([INDEX], others)),
+    ...bundle(others, [...parts.keys()]).map(({ path, text }): FilesOfFolder[number] => [
+      basename(path),
+      Buffer.from(linked(text)),
+    ]),
   ];
+}
+
+/** The languages of Zod's messages: a module in the copy of the server, or of the SDK. */
+function localesOfZod(...importers: string[]): string | undefined {
+  for (const importer of importers) {
+    try {
+      return join(dirname(createRequire(importer).resolve('zod/v4/locales')), 'index.js');
+    } catch {
+      // The server does not import Zod, or another major version.
+    }
+  }
+  return undefined;
+}
+
+const LOCALES = 'zod-locales';
+const LOCALE_GETTERS = 'zod-locale-getters';
+
+/**
+ * Makes the languages of Zod's messages, which take 260 KB, getters that load a file when one of them is used. `import { z }
+ * from 'zod'` is an object with everything that Zod exports, so esbuild keeps them.
+ *
+ * @param parts in which they are an import
+ */
+function linkLocales(folder: string, parts: FilesOfFolder, locales: string): void {
+  const imported = JSON.stringify(relative(folder, locales).split(sep).join('/'));
+  // As long as before, so that the maps stay correct.
+  const link = JSON.stringify(`./${LOCALE_GETTERS}.cjs`).padEnd(imported.length);
+  const linked = parts
+    .map(([name, contents]) => [name, Buffer.from(contents).toString()] as const)
+    .filter(([, text]) => text.includes(imported))
+    .map(([name, text]): FilesOfFolder[number] => [name, Buffer.from(text.replaceAll(imported, link))]);
+  const getters = `for (const name of ${JSON.stringify(exportsOf(locales))}) {
+  Object.defineProperty(exports, name, { enumerable: true, get: () => (0, require)('./${LOCALES}.cjs')[name] });
+}
+`;
+  // The getters are not among them: esbuild omits the import of a part that does not use them.
+  const sideEffects = parts.map(([name]) => `./${name}`);
+  writeFiles(folder, [
+    ...linked,
+    [`${LOCALE_GETTERS}.cjs`, Buffer.from(getters)],
+    ['package.json', Buffer.from(JSON.stringify({ sideEffects }))],
+  ]);
+}
+
+/** @returns the file with the languages, if another file names it */
+function fileOfLocales(split: FilesOfFolder, locales: string, outdir: string): FilesOfFolder {
+  const isNamed = split.some(([, contents]) => Buffer.from(contents).includes(`./${LOCALES}.cjs`));
+  if (!isNamed) return [];
+  return filesOf(buildSync({ ...commonJs, outdir, entryPoints: { [LOCALES]: locales }, bundle: true }).outputFiles);
 }
 
 const filesOf = (files: BuildReport['files']): FilesOfFolder =>

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -164,6 +173,27 @@ test('a bundle with the fast path loads the SDK for an export that needs it', as
   const deployment = await deploy({ fastPath: true });
   try {
     expect(await deployment.expectProbe('function')).toContain('./sdk-path.cjs');
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('the languages of Zod are in a file beside the bundle, also of a server that imports { z }', async () => {
+  link('zod');
+  write({
+    'src/server.ts': serverOf(
+      `import { z } from 'zod'; const schema = z.object({ count: z.number() });`,
+      `[
+        schema.safeParse({ count: 1 }).success,
+        z.locales.de().localeError({ code: 'invalid_type', expected: 'string', input: 1 }),
+      ]`,
+    ),
+  });
+  const deployment = await deploy();
+  try {
+    const value = [true, 'Ungültige Eingabe: erwartet string, erhalten Zahl'];
+    expect(await deployment.expectProbe(value)).toContain('./zod-locales.cjs');
+    expect(statSync(deployment.bundle).size).toBeLessThan(320_000);
   } finally {
     await deployment.close();
   }
