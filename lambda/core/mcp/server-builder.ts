@@ -8,7 +8,7 @@ import { type ChangeNotifications, withoutChangeNotifications } from './change-n
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
 import { brandedInfo } from './sdk/branded-info.ts';
-import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf } from './sdk/owner-server.ts';
+import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf, serverInUse } from './sdk/owner-server.ts';
 import {
   completeServerInfo,
   observeToolErrors,
@@ -66,9 +66,7 @@ export class ServerBuilder {
     const server = prepared
       ? prepared.server(longRunning)
       : await create({ ...exchange.context, longRunning: longRunning.wrap });
-    if (protocolServerOf(server).transport) {
-      throw new Error('createServer returned a server that is in use; return a new one for each request');
-    }
+    if (protocolServerOf(server).transport) throw serverInUse();
     observeToolErrors(server, (request, error) => exchange.recorder.threw(exchange, request, error));
     if (isOfSdkV1(server)) {
       // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.

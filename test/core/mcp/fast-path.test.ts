@@ -294,11 +294,15 @@ function pathOf(exports: Exports, openServer?: (dependencies: ServerStepDependen
   const seen: unknown[] = [];
   const calls: ToolCall[] = [];
   const log: unknown[] = [];
+  let reused: sdk.McpServer | undefined;
   const pipeline = memoryPipeline({
     createServer: (context) => {
       seen.push('createServer');
       if (mode === 'fails') throw new Error('No server');
-      return mode === 'extended' ? createExtended(exports) : createServer(exports, seen, context);
+      if (mode === 'extended') return createExtended(exports);
+      if (mode !== 'reused') return createServer(exports, seen, context);
+      reused ??= createServer(exports, seen, context);
+      return reused;
     },
     ...(openServer && { openServer }),
     stores,
@@ -336,7 +340,7 @@ function createExtended({ McpServer, ResourceTemplate }: Exports) {
 }
 
 /** `listed`: without the tools whose schemas the SDK changes in a list. */
-let mode: 'tools' | 'listed' | 'extended' | 'fails' = 'tools';
+let mode: 'tools' | 'listed' | 'extended' | 'fails' | 'reused' = 'tools';
 const bySdk = pathOf(sdk);
 const byFastPath = pathOf(light as never, openServerStep as never);
 
@@ -655,6 +659,19 @@ test.each(['extended', 'fails', 'listed'] as const)(
     }
   },
 );
+
+test('a server that createServer returns again is rejected by both paths', async () => {
+  const headers = await sessionOf('2025-11-25', {});
+  mode = 'reused';
+  try {
+    for (const name of ['notifies', 'notifies', 'plain']) {
+      await expectSame(headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } });
+    }
+    expect(masked(byFastPath.log)).toContain('return a new one for each request');
+  } finally {
+    mode = 'tools';
+  }
+});
 
 test('the common messages are answered without the SDK', async () => {
   const headers = await sessionOf('2025-11-25', {});

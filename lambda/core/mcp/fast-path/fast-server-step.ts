@@ -76,7 +76,8 @@ class FastServerStep implements Answers {
   get #sdk(): ServerStep {
     if (!this.#onSdk) {
       const { create, ...others } = this.#dependencies;
-      const createOnSdk: typeof create = async (context) => LightServer.resolve(await create(context));
+      const createOnSdk: typeof create = async (context) =>
+        LightServer.resolve(LightServer.claim(await create(context)));
       this.#onSdk = new (sdkPath().ServerStep)({ ...others, create: createOnSdk });
     }
     return this.#onSdk;
@@ -109,6 +110,7 @@ class FastServerStep implements Answers {
     const startedAt = clock.now();
     const created = await Promise.resolve()
       .then(() => create({ ...exchange.context, longRunning: longRunning.wrap }))
+      .then((server) => LightServer.claim(server))
       .then(
         (server) => ({ server }),
         (error: unknown) => ({ error }),

@@ -1,4 +1,5 @@
 import type { CallToolResult, Implementation, McpServer, ServerCapabilities } from '@modelcontextprotocol/server';
+import { serverInUse } from '../sdk/owner-server.ts';
 import { completesArgument } from './light-completions.ts';
 import { LightTemplate } from './light-template.ts';
 import { constructOnSdk, loadedSdkPath, prepareSdk, sdkPath } from './sdk-on-demand.ts';
@@ -80,6 +81,8 @@ export type ServerNotes = {
   /** The SDK's server, once it is needed. */
   server: McpServer | undefined;
   call: RunningCall | undefined;
+  /** Whether a request has it. */
+  isClaimed: boolean;
 };
 
 /** The SDK's server with everything that the notes have. */
@@ -133,6 +136,7 @@ export class LightServer {
       capabilities: { ...options?.capabilities },
       server: undefined,
       call: undefined,
+      isClaimed: false,
     };
     this.#notes = notes;
     // biome-ignore lint/correctness/noConstructorReturn: a class that extends the SDK's server overrides methods that the SDK calls
@@ -141,6 +145,14 @@ export class LightServer {
     else
       for (const kind of ['tools', 'resources', 'prompts'] as const)
         if (notes.capabilities[kind]) announce(notes, kind);
+  }
+
+  /** Claims a server for one request. @throws Error when an earlier request has it: its notes have the call of that user */
+  static claim<S>(server: S): S {
+    if (!isLight(server)) return server;
+    if (server.#notes.isClaimed) throw serverInUse();
+    server.#notes.isClaimed = true;
+    return server;
   }
 
   /** @returns undefined for another server, and for one that is the SDK's by now */

@@ -29,3 +29,7 @@ export const protocolServerOf = (server: OwnerServer): ProtocolServer =>
 /** Whether it is a server of SDK v1, which does not know the revision 2026-07-28. */
 export const isOfSdkV1 = (server: OwnerServer): boolean =>
   !('getNegotiatedProtocolVersion' in protocolServerOf(server));
+
+/** The error for a server that is connected to an earlier request, or has answered one. */
+export const serverInUse = (): Error =>
+  new Error('createServer returned a server that is in use; return a new one for each request');
