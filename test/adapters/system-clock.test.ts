@@ -27,6 +27,29 @@ describe('sleep of the system clock', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  test('serves all sleeps that can be cancelled by one timer, and ends each at its time', async () => {
+    const ended: number[] = [];
+    const abort = new AbortController();
+    for (const milliseconds of [90_000, 500, 2_000]) {
+      void systemClock.sleep(milliseconds, new AbortController().signal).then(() => ended.push(milliseconds));
+    }
+    void systemClock.sleep(1_000, abort.signal).then(() => ended.push(1_000));
+    expect(jest.getTimerCount()).toBe(1);
+    abort.abort();
+    for (const [milliseconds, expected] of [
+      [499, [1_000]],
+      [1, [1_000, 500]],
+      [1_499, [1_000, 500]],
+      [1, [1_000, 500, 2_000]],
+      [87_999, [1_000, 500, 2_000]],
+      [1, [1_000, 500, 2_000, 90_000]],
+    ] as const) {
+      await jest.advanceTimersByTimeAsync(milliseconds);
+      expect(ended).toEqual(expected);
+    }
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test('starts no timer for a signal that is already aborted', async () => {
     await systemClock.sleep(1000, AbortSignal.abort());
     expect(jest.getTimerCount()).toBe(0);
