@@ -151,7 +151,7 @@ function functionOptions(
 
 /** `import.meta` of each module is that of the bundle. */
 const bundleMeta = {
-  'import.meta.url': 'importMetaUrl',
+  'import.meta.url': 'importMeta.url',
   'import.meta.dirname': '__dirname',
   'import.meta.filename': '__filename',
 };
