@@ -1,4 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { quote } from '../../lambda/core/support/untrusted-text.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
@@ -45,6 +48,8 @@ export class EnvironmentPool {
   #starts = 0;
   /** The environments of the provisioned concurrency, which are not ended when they are idle. */
   readonly #provisioned = new WeakSet<ExecutionEnvironment>();
+  /** The temporary folders of environments whose process has ended by itself or by a timeout. */
+  readonly #reset: string[] = [];
   readonly #expiries = new Set<Timer>();
   readonly #warnings = new Set<string>();
   #retired = false;
@@ -106,6 +111,7 @@ export class EnvironmentPool {
   /** Ends idle environments now and busy ones after their invocation. */
   retire(): void {
     this.#retired = true;
+    for (const folder of this.#reset.splice(0)) removeFolder(folder);
     for (const expiry of this.#expiries) expiry.cancel();
     this.recycle();
   }
@@ -152,7 +158,13 @@ export class EnvironmentPool {
   #start(initializationType = 'on-demand'): ExecutionEnvironment {
     const { name } = this.#definition;
     const { clock, log } = this.#options;
-    const variables = { ...this.#definition.environment, AWS_LAMBDA_INITIALIZATION_TYPE: initializationType };
+    // Lambda starts the process again in the same environment, whose folder has the same files.
+    const folder = this.#reset.pop() ?? mkdtempSync(join(tmpdir(), 'holdfast-function-'));
+    const variables = {
+      ...this.#definition.environment,
+      AWS_LAMBDA_INITIALIZATION_TYPE: initializationType,
+      TMPDIR: folder,
+    };
     const environment = new ExecutionEnvironment(
       { ...this.#definition, environment: variables },
       {
@@ -160,6 +172,10 @@ export class EnvironmentPool {
         unfinished: (work, tool) => this.#warn(work, tool),
         idle: () => this.#release(environment),
         ended: () => this.#remove(environment),
+        stopped: (isReset) => {
+          if (isReset && !this.#retired) this.#reset.push(folder);
+          else removeFolder(folder);
+        },
       },
       clock,
     );
@@ -212,3 +228,5 @@ export class EnvironmentPool {
     if (position >= 0) this.#idle.splice(position, 1);
   }
 }
+
+const removeFolder = (folder: string) => rmSync(folder, { recursive: true, force: true });

@@ -16,8 +16,10 @@ type Pool = {
   unfinished(work: string[], tool: string | undefined): void;
   /** The environment is idle: it can take the next invocation. */
   idle(): void;
-  /** The environment has ended. */
+  /** The environment takes no invocation any more. */
   ended(): void;
+  /** Its thread has stopped. @param isReset whether a failure stopped it, after which Lambda starts the process again */
+  stopped(isReset: boolean): void;
 };
 
 const workerFile = moduleFile('local/lambda/function-worker');
@@ -38,6 +40,8 @@ export class ExecutionEnvironment {
   readonly #settleReady: { resolve(): void; reject(error: FunctionError): void };
   #response: InvocationResponse | undefined;
   #timeout: Timer | undefined;
+  #isEnded = false;
+  #hasStopped = false;
 
   constructor(definition: FunctionDefinition, pool: Pool, clock: Clock) {
     this.#definition = definition;
@@ -60,8 +64,12 @@ export class ExecutionEnvironment {
     promise.finally(() => timeout.cancel()).catch(() => undefined);
 
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
-    this.#worker.on('error', (error) => this.#fail(uncaught(error)));
+    this.#worker.on('error', (error) => {
+      this.#stop();
+      this.#fail(uncaught(error));
+    });
     this.#worker.on('exit', (code) => {
+      this.#stop();
       this.#fail(new EnvironmentEnded('Runtime.ExitError', `Runtime exited with exit status ${code}`));
     });
   }
@@ -84,13 +92,20 @@ export class ExecutionEnvironment {
   }
 
   async end(): Promise<void> {
+    this.#isEnded = true;
     await this.#worker.terminate();
   }
 
   /** Ends the environment during its invocation, as a crash of the process does. */
   async kill(): Promise<void> {
     this.#fail(new EnvironmentEnded('Runtime.ExitError', 'Runtime exited with error: signal: killed'));
-    await this.end();
+    await this.#worker.terminate();
+  }
+
+  #stop(): void {
+    if (this.#hasStopped) return;
+    this.#hasStopped = true;
+    this.#pool.stopped(!this.#isEnded);
   }
 
   #post(message: ToWorker): void {
@@ -104,7 +119,7 @@ export class ExecutionEnvironment {
         break;
       case 'initialization-failed':
         this.#fail(fromRemote(message.error));
-        void this.end();
+        void this.#worker.terminate();
         break;
       case 'log':
         this.#pool.log(this.#response?.requestId, message.line);
@@ -135,7 +150,7 @@ export class ExecutionEnvironment {
 
   #timeOut(seconds: number): void {
     this.#fail(new EnvironmentEnded('Sandbox.Timedout', `Task timed out after ${seconds.toFixed(2)} seconds`));
-    void this.end();
+    void this.#worker.terminate();
   }
 
   /** Fails the current invocation, and ends the use of this environment. */

@@ -364,6 +364,26 @@ describe('a function fails', () => {
     expect(await functions.invoke('F', {})).toBe(1);
   });
 
+  test('leaves its temporary folder to the next one, as a reset on Lambda leaves /tmp', async () => {
+    const { functions } = run({
+      F: `const { existsSync, writeFileSync } = require('node:fs');
+          const file = require('node:path').join(require('node:os').tmpdir(), 'left');
+          exports.handler = async ({ bad }) => {
+            const found = existsSync(file);
+            writeFileSync(file, '');
+            if (bad) process.exit(1);
+            return [file, found];
+          };`,
+    });
+    const [file] = (await functions.invoke('F', {})) as [string];
+    await expect(functions.invoke('F', { bad: true })).rejects.toThrow('exit status 1');
+    expect(await functions.invoke('F', {})).toEqual([file, true]);
+    functions.recycle();
+    expect(await functions.invoke('F', {})).toEqual([expect.not.stringContaining(file), false]);
+    await functions.close();
+    expect(existsSync(file)).toBe(false);
+  });
+
   test('to load, with the error of its module, before the first request', async () => {
     const { functions } = run({ F: 'function boot() { throw new TypeError("no table name") } boot();' });
     const error = await failure(functions.warm('F'));
