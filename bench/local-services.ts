@@ -113,6 +113,7 @@ export async function startLocalServices(assembly: string): Promise<LocalService
       AWS_ENDPOINT_URL_KMS: keyServiceUrl,
       AWS_LAMBDA_FUNCTION_NAME: 'bench',
       TZ: ':UTC',
+      TMPDIR: folder,
     },
     count: () => dynamoDb.count(),
     keyServiceRequests() {

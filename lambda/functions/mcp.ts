@@ -4,6 +4,7 @@ import { scopes } from '#scopes';
 import { createServer } from '#server';
 import { openServerStep, openTaskWorker } from '#server-step';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
+import { callJournalFile } from '../adapters/call-journal-file.ts';
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
@@ -85,11 +86,14 @@ const audit: AuditDependencies = {
   clock: systemClock,
   log,
 };
+const journal = callJournalFile(process.env.TMPDIR ?? '/tmp', log);
+const unfinished = journal.unfinished();
+const interrupted = unfinished.length > 0 ? logInterrupted() : undefined;
 const pipeline: PipelineDependencies = {
   sessions,
   server,
   context,
-  audit,
+  audit: { ...audit, journal },
   scopes,
   publicUrl: PUBLIC_URL,
   allowedOrigins: environment.ALLOWED_ORIGINS,
@@ -106,6 +110,11 @@ const worker = openTaskWorker({
   clock: systemClock,
   log,
 });
+
+async function logInterrupted(): Promise<void> {
+  const { logInterruptedCalls } = await import('../core/audit/call-journal.ts');
+  await logInterruptedCalls(audit, journal, unfinished);
+}
 
 /** The client of AWS Lambda is loaded when the first long-running tool is called. The worker itself starts no worker. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -143,6 +152,8 @@ export { createServer };
 
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
   withRequest(event, async () => {
+    // The request may be the one whose tool ends the process.
+    await interrupted;
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(

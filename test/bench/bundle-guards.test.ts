@@ -155,7 +155,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 243 modules', () => {
+  test('the MCP function contains these packages and at most 246 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -168,7 +168,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(243);
+    expect(sum(packages.values())).toBeLessThanOrEqual(246);
   });
 
   test('the MCP function has the exchange of upstream tokens in a file that a cold start does not read', () => {

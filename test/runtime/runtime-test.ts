@@ -129,6 +129,7 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
       AWS_SESSION_TOKEN: 'local',
       AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
       AWS_ENDPOINT_URL_KMS: kms.endpoint,
+      TMPDIR: mkdtempSync(join(folder, 'environment-')),
     });
     functions.add(logicalId, real);
   }

@@ -27,7 +27,8 @@ const schemas = {
  * The MCP server of the tests. `imports` in package.json resolve `#server` to this file under the condition `fixture`,
  * which jest.config.js sets: an owner may replace `lambda/server.ts` without breaking a test.
  *
- * `FIXTURE_LIST_CHANGED` in the environment of the MCP function declares `listChanged`.
+ * `FIXTURE_LIST_CHANGED` in the environment of the MCP function declares `listChanged`, and `FIXTURE_END_PROCESS` adds a tool
+ * that ends its process.
  */
 export function createServer(context: ToolContext): McpServer {
   const listChanged = process.env.FIXTURE_LIST_CHANGED === 'true';
@@ -167,6 +168,10 @@ export function createServer(context: ToolContext): McpServer {
       });
     },
   );
+
+  if (process.env.FIXTURE_END_PROCESS === 'true') {
+    server.registerTool('end_process', { description: 'Ends its process.' }, async () => process.exit(1));
+  }
 
   if (listChanged) {
     server.registerTool('change', { description: 'Sends notifications/tools/list_changed.' }, async () => {

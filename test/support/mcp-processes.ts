@@ -28,6 +28,7 @@ type Options = Pick<
   | 'allowedOrigins'
   | 'record'
   | 'calls'
+  | 'journal'
   | 'taskTtlSeconds'
   | 'branding'
   | 'openServer'

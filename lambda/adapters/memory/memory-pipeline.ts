@@ -1,4 +1,5 @@
 import type { AuditRules } from '../../core/audit/audit-recorder.ts';
+import type { CallJournal } from '../../core/audit/call-journal.ts';
 import type { AuditLogWriter } from '../../core/audit/tool-call.ts';
 import { openServerStep } from '../../core/mcp/fast-path/no-fast-path.ts';
 import { RequestStates } from '../../core/mcp/modern/request-state.ts';
@@ -31,6 +32,8 @@ export type MemoryPipelineOptions = Partial<SessionRules> & {
   record?: Partial<AuditRules> | undefined;
   /** The audit log. @default that of the stores */
   calls?: AuditLogWriter | undefined;
+  /** @default calls whose process dies are not logged */
+  journal?: CallJournal | undefined;
   taskTtlSeconds?: number | undefined;
   branding?: Branding | undefined;
   /** How requests are answered. @default by the MCP SDK */
@@ -81,6 +84,7 @@ export function memoryPipeline(options: MemoryPipelineOptions): PipelineDependen
         deployment: 'test',
         ...options.record,
       },
+      ...(options.journal && { journal: options.journal }),
       clock,
       log,
     },

@@ -62,7 +62,8 @@ export class AggregateBuilder {
       tool: toolOf(call),
       outcome,
       calls: 1,
-      durations: { [classOf(milliseconds)]: 1 },
+      // When the process of a call died is not known.
+      durations: outcome === 'interrupted' ? {} : { [classOf(milliseconds)]: 1 },
       answers: [1, bytesOut, bytesOut],
     });
     this.#users.set(user, addUserCalls(this.#users.get(user), [1, Number(isError(outcome))]));

@@ -1,16 +1,16 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/server';
 import { jsonText } from '../mcp/json-text.ts';
-import { after, type Clock, type Timer, timedOut, withinTime } from '../support/clock.ts';
+import { after, type Timer } from '../support/clock.ts';
 import { bytes, randomId } from '../support/crypto.ts';
-import type { Logger } from '../support/logger.ts';
-import { throughOutage } from '../support/outage-patience.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { type ArgumentRules, auditedArguments } from './audited-arguments.ts';
 import { auditedError, describeError, type ErrorRules, isProtocolError } from './audited-error.ts';
 import { type AuditedRequest, argumentsIn, callFactsOf, largest, requestsIn } from './audited-request.ts';
 import { boundedText } from './bounded-text.ts';
+import type { CallJournal, OpenCall } from './call-journal.ts';
+import { type CallWriteDependencies, writeCall } from './call-write.ts';
 import { rejectionIn } from './rejected-call.ts';
-import type { AuditLogWriter, CallOutcome, ToolCall } from './tool-call.ts';
+import type { CallOutcome, ToolCall } from './tool-call.ts';
 
 export type AuditRules = ArgumentRules &
   ErrorRules & {
@@ -19,11 +19,10 @@ export type AuditRules = ArgumentRules &
     retentionDays: number;
   };
 
-export type AuditDependencies = {
-  store: AuditLogWriter;
+export type AuditDependencies = CallWriteDependencies & {
   rules: AuditRules;
-  clock: Clock;
-  log: Logger;
+  /** Absent where another process repeats or logs the call. */
+  journal?: CallJournal;
 };
 
 /** An execution (`mcp/execution.ts`). `createdAt` is in epoch seconds. */
@@ -38,9 +37,6 @@ type Options = {
   /** Leaves calls as they are that another process has logged, because they are counted. */
   unlessLogged?: boolean;
 };
-
-/** The end of a response waits at most this long for the write of its call: longer than two throttled attempts. */
-const PATIENCE_MILLISECONDS = 5_000;
 
 const INVALID_PARAMS = -32602;
 
@@ -62,7 +58,7 @@ const meanings: Record<number, string | undefined> = {
  * once, in parallel with the rest of the response, and a failed write does not fail the call.
  *
  * Not logged: a call that stops for an input request (the answered one is), the handle of a task (its execution is, at its
- * end), and a call whose process dies before its execution is stored. `ended-call.ts` logs others that no process ends.
+ * end). `ended-call.ts` and `call-journal.ts` log the calls that no process ends.
  */
 export class AuditRecorder {
   readonly #dependencies: AuditDependencies;
@@ -75,6 +71,8 @@ export class AuditRecorder {
   /** Ids of calls, and what their tools have thrown, by request. */
   readonly #ids = new Map<RequestId, string>();
   readonly #thrown = new Map<RequestId, unknown>();
+  /** Calls in the journal, by request. */
+  readonly #kept = new Map<RequestId, OpenCall>();
   /** Shared with the recorders of continued executions. */
   readonly #outage: { isMet: boolean };
   #timeout: Timer | undefined;
@@ -104,6 +102,31 @@ export class AuditRecorder {
   /** Gives the call the id of the execution that this process begins, so that other processes log the same call. */
   begin(execution: LoggedExecution): void {
     this.#execution = execution;
+    if (this.#kept.size === 0) return;
+    for (const [id, call] of this.#kept) call.id = this.#idOf(id);
+    this.#keep();
+  }
+
+  /** Keeps the calls in the journal until they are logged, so that they are logged if this process dies. */
+  keep(audited: AuditedRequest): void {
+    if (!this.#dependencies.journal) return;
+    for (const request of requestsIn(audited)) {
+      if (this.#isLogged(request)) this.#kept.set(request.id, this.#openCall(audited, request));
+    }
+    if (this.#kept.size > 0) this.#keep();
+  }
+
+  #keep(): void {
+    this.#dependencies.journal?.keep([...this.#kept.values()]);
+  }
+
+  #forget(id: RequestId): void {
+    if (this.#kept.delete(id)) this.#keep();
+  }
+
+  #openCall(audited: AuditedRequest, request: JSONRPCRequest): OpenCall {
+    const id = this.#idOf(request.id);
+    return { id, at: this.startedAt, ...callFactsOf(audited, request), bytesIn: sizeOf(request) };
   }
 
   /** Logs the requests that have no response by then as timed out, just before the platform ends the process. */
@@ -127,13 +150,14 @@ export class AuditRecorder {
     this.#thrown.set(id, error);
     if (error instanceof ServiceUnavailableError) return;
     const { tool, user, client, session } = callFactsOf(audited, request);
-    const call = this.#idOf(request);
+    const call = this.#idOf(id);
     this.#dependencies.log('tool_failed', { tool, ...describeError(error), user, client, session, call });
   }
 
   /** Leaves a request to another process, which answers and logs it. */
   leave(id: RequestId): void {
     this.#settled.add(id);
+    this.#forget(id);
   }
 
   /** Logs the request that the message answers. */
@@ -189,6 +213,10 @@ export class AuditRecorder {
   async written(): Promise<void> {
     this.#timeout?.cancel();
     while (this.#writes.length > 0) await Promise.all(this.#writes.splice(0));
+    if (this.#kept.size === 0) return;
+    // Another process answers these calls, once their input has arrived.
+    this.#kept.clear();
+    this.#keep();
   }
 
   #record(
@@ -197,19 +225,20 @@ export class AuditRecorder {
     failure: Partial<Failure>,
     response: object | undefined,
   ): void {
-    const { methods } = this.#dependencies.rules;
     if (this.#settled.has(request.id)) return;
     this.#settled.add(request.id);
-    if (methods === 'all' || request.method === 'tools/call') {
-      this.#writes.push(this.#write(audited, request, failure, response));
-    }
+    if (this.#isLogged(request)) this.#writes.push(this.#write(audited, request, failure, response));
   }
 
-  #idOf(request: JSONRPCRequest): string {
+  #isLogged({ method }: JSONRPCRequest): boolean {
+    return this.#dependencies.rules.methods === 'all' || method === 'tools/call';
+  }
+
+  #idOf(request: RequestId): string {
     // Every process that logs the execution logs the same call.
     if (this.#execution?.requests.length === 1) return this.#execution.id;
-    const id = this.#ids.get(request.id) ?? randomId();
-    this.#ids.set(request.id, id);
+    const id = this.#ids.get(request) ?? randomId();
+    this.#ids.set(request, id);
     return id;
   }
 
@@ -219,37 +248,26 @@ export class AuditRecorder {
     failure: Partial<Failure>,
     response: object | undefined,
   ) {
-    const { store, rules, clock, log } = this.#dependencies;
+    const { rules, clock } = this.#dependencies;
     const endedAt = clock.now();
-    const id = this.#idOf(request);
-    try {
+    const id = this.#idOf(request.id);
+    const complete = async () => {
       const call: ToolCall = {
-        id,
-        at: this.startedAt,
-        ...callFactsOf(audited, request),
+        ...(this.#kept.get(request.id) ?? this.#openCall(audited, request)),
         outcome: failure.outcome ?? 'success',
         errorCode: failure.code,
         message: boundedText(failure.message, largest.message),
         // The clock of the process that started the execution may be ahead.
         milliseconds: Math.max(0, endedAt - this.startedAt),
-        bytesIn: sizeOf(request),
         bytesOut: response === undefined ? 0 : sizeOf(response),
       };
       const isThrown = call.outcome === 'tool-error' && this.#thrown.has(request.id);
       if (isThrown) Object.assign(call, await auditedError(call, this.#thrown.get(request.id), rules));
       const given = await auditedArguments(call, argumentsIn(request), rules);
-      const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
-      const stored = given === undefined ? call : { ...call, arguments: given };
-      const until = clock.now() + PATIENCE_MILLISECONDS;
-      const write = throughOutage(clock, until, () =>
-        store.recordCall(stored, expiresAt, { unlessLogged: this.#unlessLogged }),
-      );
-      const result = await withinTime(clock, PATIENCE_MILLISECONDS, write);
-      if (result === timedOut) throw new Error(`No answer in ${PATIENCE_MILLISECONDS} ms`);
-    } catch (error) {
-      const cause = error instanceof ServiceUnavailableError ? error.cause : error;
-      log('audit_write_failed', { call: id, cause: String(cause) });
-    }
+      return given === undefined ? call : { ...call, arguments: given };
+    };
+    await writeCall(this.#dependencies, id, complete, { unlessLogged: this.#unlessLogged });
+    this.#forget(request.id);
   }
 }
 

@@ -115,6 +115,7 @@ async function answer(
     return { response: rejected.response, done: slid, afterwards };
   }
 
+  recorder.keep(exchange);
   if (remainingMilliseconds !== undefined) recorder.expect(exchange, remainingMilliseconds - MARGIN_MILLISECONDS);
   const { response, done } = await serve(pipeline, exchange, message);
   if (!response.ok) await recorder.turnedAway(exchange, response);

@@ -208,3 +208,13 @@ test('usage and rare calls of many users, versions and tools have at most 40 KB'
   expect(aggregates.pairs.reduce((sum, row) => sum + row.calls, 0)).toBe(5_000 - 70);
   expect(aggregates.users).toHaveLength(20);
 });
+
+test('an interrupted call has no duration, because the end of its process is not known', async () => {
+  const ended = await statisticsOf([aCall({ milliseconds: 200 })]);
+  const all = await statisticsOf([
+    aCall({ milliseconds: 200 }),
+    aCall({ outcome: 'interrupted', milliseconds: 3_600_000 }),
+  ]);
+  expect(calls(all)).toBe(2);
+  expect(all.rows.map(({ durations }) => durations)).toEqual([ended.rows[0]!.durations, {}]);
+});
