@@ -97,14 +97,13 @@ ${body}
 </main></body>
 </html>
 `;
-  const images = icon === undefined ? [] : ['img-src data:'];
+  // Browsers request /favicon.ico.
+  const images = icon === undefined ? "img-src 'self'" : "img-src 'self' data:";
   return new Response(html, {
     status,
     headers: {
       'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': [await policy, ...images, ...(more.policy === undefined ? [] : [more.policy])].join(
-        '; ',
-      ),
+      'Content-Security-Policy': [await policy, images, ...(more.policy === undefined ? [] : [more.policy])].join('; '),
       'X-Frame-Options': 'DENY',
       'X-Content-Type-Options': 'nosniff',
       'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
