@@ -139,6 +139,17 @@ describe('the dashboard in a real browser', () => {
   /** Moves the page's clock to the next automatic request. */
   const refresh = (page: Page) => page.clock.fastForward(REFRESH_MILLISECONDS);
 
+  /** Opens a view by the keyboard; on a phone, in the menu. */
+  const openView = async (page: Page, name: string) => {
+    const menu = page.getByRole('button', { name: /^Views:/ });
+    if (await menu.isVisible()) {
+      await menu.focus();
+      await page.keyboard.press('Enter');
+    }
+    await page.getByRole('link', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+  };
+
   /** Loads all pages of a list. */
   const loadAll = async (page: Page, name: string) => {
     await loaded(page, name);
@@ -204,6 +215,31 @@ describe('the dashboard in a real browser', () => {
         }
       }
     }
+    await page.context().close();
+  });
+
+  test('the menu of a phone names the current view, and closes by Escape, by a click beside it, and by a choice', async () => {
+    const page = await signedIn('grace', '/dashboard', { viewport: sizes.phone });
+    const menu = page.getByRole('button', { name: 'Views: Overview', exact: true });
+    const users = page.getByRole('link', { name: 'Users', exact: true });
+    expect(await page.locator('.page-header .secondary').evaluate((row) => row.clientHeight)).toBeLessThan(60);
+    await menu.focus();
+    await page.keyboard.press('Enter');
+    expect(await page.locator('.views a').evaluateAll((links) => links.every((link) => link.checkVisibility()))).toBe(
+      true,
+    );
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Overview');
+    await page.keyboard.press('Escape');
+    await users.waitFor({ state: 'hidden' });
+    expect(await page.evaluate('document.activeElement.className')).toBe('menu-button');
+    await menu.click();
+    await page.mouse.click(20, 20);
+    await users.waitFor({ state: 'hidden' });
+    await menu.click();
+    await users.click();
+    await page.getByRole('button', { name: 'Views: Users', exact: true }).waitFor();
+    await users.waitFor({ state: 'hidden' });
     await page.context().close();
   });
 
@@ -577,8 +613,7 @@ describe('the dashboard in a real browser', () => {
       page.on('pageerror', (error) => messages.push(String(error)));
       await page.reload();
       for (const name of ['Tool calls', 'Errors', 'Sessions', 'Connected apps', 'Users', 'My data', 'Overview']) {
-        await page.getByRole('link', { name, exact: true }).focus();
-        await page.keyboard.press('Enter');
+        await openView(page, name);
         await loaded(page, name === 'Overview' ? 'Activity' : name);
         for (const size of ['phone', 'tablet', 'desktop'] as const) {
           await page.setViewportSize(sizes[size]);
@@ -598,8 +633,11 @@ describe('the dashboard in a real browser', () => {
       const page = await firefox.newPage({ viewport: sizes.phone });
       const assistant = await OAuthClient.register(emulator.origin, { client_name: 'Claude Code' });
       const back = page.waitForRequest((request) => request.url().startsWith(redirectUri));
+      const messages: string[] = [];
+      page.on('console', (message) => messages.push(message.text()));
       await page.goto(assistant.authorizationUrl());
       expect(await heading(page)).toBe('Connect “Claude Code”?');
+      expect(messages).toEqual([]);
       await loadAxe(page);
       expect(await axeViolations(page)).toEqual([]);
       await screenshot(page, 'firefox-consent-phone-dark');

@@ -1,6 +1,11 @@
 import type { ComponentChildren } from 'preact';
 
-export type NumberColumn<T> = { name: string; cell(item: T, index: number): ComponentChildren };
+export type NumberColumn<T> = {
+  name: string;
+  cell(item: T, index: number): ComponentChildren;
+  /** A phone has no room for the column. */
+  isSecondary?: boolean;
+};
 
 type Props<T> = {
   caption: string;
@@ -11,6 +16,8 @@ type Props<T> = {
   class?: string;
 };
 
+const classOf = ({ isSecondary }: { isSecondary?: boolean }) => (isSecondary ? 'number secondary' : 'number');
+
 /** A table of names with numbers. */
 export const NumberTable = <T,>({ caption, items, keyOf, columns: [first, ...others], class: className }: Props<T>) => (
   <table class={className}>
@@ -18,9 +25,9 @@ export const NumberTable = <T,>({ caption, items, keyOf, columns: [first, ...oth
     <thead>
       <tr>
         <th scope="col">{first!.name}</th>
-        {others.map(({ name }) => (
-          <th key={name} scope="col" class="number">
-            {name}
+        {others.map((column) => (
+          <th key={column.name} scope="col" class={classOf(column)}>
+            {column.name}
           </th>
         ))}
       </tr>
@@ -29,9 +36,9 @@ export const NumberTable = <T,>({ caption, items, keyOf, columns: [first, ...oth
       {items.map((item, index) => (
         <tr key={keyOf(item)}>
           <th scope="row">{first!.cell(item, index)}</th>
-          {others.map(({ name, cell }) => (
-            <td key={name} class="number nowrap">
-              {cell(item, index)}
+          {others.map((column) => (
+            <td key={column.name} class={classOf(column)}>
+              {column.cell(item, index)}
             </td>
           ))}
         </tr>

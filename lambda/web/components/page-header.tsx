@@ -41,6 +41,7 @@ export function PageHeader({ route, me, isSignedOut }: Props) {
   );
 }
 
+/** On a phone the views are a menu, whose button names the current one. */
 function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
   const views: View[] = [
     'overview',
@@ -55,7 +56,15 @@ function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
   const current = route.view === 'session' ? 'sessions' : route.view;
   return (
     <nav class="views" aria-label={dashboardText.nav}>
-      <ul>
+      <button type="button" class="menu-button" popovertarget="views">
+        <span class="visually-hidden">{dashboardText.nav}: </span>
+        <span class="current-view">{dashboardText.views[current]}</span>
+        <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false">
+          <path d="M2 4l4 4 4-4" />
+        </svg>
+      </button>
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the click is that of a link, which the keyboard causes too */}
+      <ul id="views" popover="auto" onClick={({ currentTarget }) => currentTarget.hidePopover()}>
         {views.map((view) => (
           <li key={view}>
             <Link to={viewTarget(route, view)} {...(view === current && { 'aria-current': 'page' as const })}>
@@ -105,7 +114,7 @@ function LiveToggle({ route }: { route: Route }) {
       class={isPaused ? 'small live-toggle paused' : 'small live-toggle'}
       onClick={() => paused.set(!isPaused)}
     >
-      <span class="dot" /> {isPaused ? live.paused : live.on}
+      <span class="dot" /> <span class="label">{isPaused ? live.paused : live.on}</span>
       <span class="visually-hidden">: {isPaused ? live.resume : live.pause}</span>
     </button>
   );

@@ -69,6 +69,7 @@ function columnsOf(by: Breakdown, calls: RouteTarget): NumberColumn<GroupRow>[] 
   };
   const answer: NumberColumn<GroupRow> = {
     name: columns.answer,
+    isSecondary: true,
     cell: ({ answers }) => (answers ? byteSize(answers.average) : none),
   };
   return [
@@ -82,7 +83,7 @@ function columnsOf(by: Breakdown, calls: RouteTarget): NumberColumn<GroupRow>[] 
     },
     { name: columns.calls, cell: ({ calls }) => count(calls) },
     ...(by === 'outcome' ? [] : [errors]),
-    { name: columns.p50, cell: ({ durations }) => duration(durations?.p50) },
+    { name: columns.p50, isSecondary: true, cell: ({ durations }) => duration(durations?.p50) },
     { name: columns.p95, cell: ({ durations }) => duration(durations?.p95) },
     ...(by === 'tool' ? [answer] : []),
   ];

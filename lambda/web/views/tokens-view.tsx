@@ -163,7 +163,7 @@ function TokenForm({ me, show }: { me: Me; show(token: PersonalToken): void }) {
             {failure}
           </p>
         )}
-        <button type="submit" disabled={isWorking} aria-busy={isWorking}>
+        <button type="submit" class="primary" disabled={isWorking} aria-busy={isWorking}>
           {text.make}
         </button>
       </form>
