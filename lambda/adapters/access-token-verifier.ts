@@ -21,7 +21,6 @@ import type { Clock } from '../core/support/clock.ts';
 import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
-import { compileAddressPattern } from '../shared/address-pattern.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 
 type Part = Readonly<Record<string, unknown>>;
@@ -67,7 +66,6 @@ export function accessTokenVerifier(
   clock: Clock,
   random = Math.random,
 ): AccessTokenVerifier {
-  compileAddressPattern();
   const fetchDocument = issuer.startsWith('http://') ? fetchFromLoopback : fetchHttps;
   const pauses = { sleep: clock.sleep, random };
   const keys = new IssuerKeys(keysById, (uri) => fetchDocument(uri), clock, pauses);

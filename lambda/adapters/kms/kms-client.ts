@@ -1,6 +1,5 @@
 import https from 'node:https';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
-import { compileAddressPattern } from '../../shared/address-pattern.ts';
 import { type ProcessEnvironment, resolveEndpoint } from '../../shared/aws-endpoint.ts';
 import { credentialsIn, requestSigner } from '../../shared/aws-request-signature.ts';
 import { type HttpReply, sendHttpRequest } from '../../shared/http-exchange.ts';
@@ -59,7 +58,6 @@ export function openKms(
 
 /** Made for the first request: a server is loaded outside of Lambda too. */
 function connectionIn(environment: ProcessEnvironment) {
-  compileAddressPattern();
   const { url, region } = resolveEndpoint('kms', environment);
   // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
   const { Agent, request } = url.protocol === 'https:' ? https : process.getBuiltinModule('node:http');

@@ -1,5 +1,4 @@
 import https from 'node:https';
-import { compileAddressPattern } from '../../../shared/address-pattern.ts';
 import { type ProcessEnvironment, resolveEndpoint } from '../../../shared/aws-endpoint.ts';
 import { type Credentials, credentialsIn, requestSigner } from '../../../shared/aws-request-signature.ts';
 import { type HttpReply, sendHttpRequest } from '../../../shared/http-exchange.ts';
@@ -28,7 +27,6 @@ export function openTableClient(environment: ProcessEnvironment = process.env): 
  * @param sleep of the pauses between attempts. @default - a timer
  */
 export function signedTableClient(endpoint: URL, region: string, credentials: Credentials, sleep?: Sleep): TableClient {
-  compileAddressPattern();
   // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
   const { Agent, request } = endpoint.protocol === 'https:' ? https : process.getBuiltinModule('node:http');
   const target = {
