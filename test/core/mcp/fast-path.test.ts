@@ -660,11 +660,19 @@ test.each(['extended', 'fails', 'listed'] as const)(
   },
 );
 
+test.each([
+  { name: 'output', arguments: { kind: 'structured' } },
+  { name: 'plain', _meta: { 'io.modelcontextprotocol/related-task': 7 } },
+])('a call with %j has the same response by both paths', async (params) => {
+  const headers = await sessionOf('2025-11-25', {});
+  await expectSame(headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+});
+
 test('a server that createServer returns again is rejected by both paths', async () => {
   const headers = await sessionOf('2025-11-25', {});
   mode = 'reused';
   try {
-    for (const name of ['notifies', 'notifies', 'plain']) {
+    for (const name of ['plain', 'notifies', 'plain']) {
       await expectSame(headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } });
     }
     expect(masked(byFastPath.log)).toContain('return a new one for each request');
