@@ -191,8 +191,8 @@ export class SessionTable extends Construct {
   }
 
   /**
-   * One transaction starts a dashboard session, completes its sign-in and updates its user. DynamoDB may compare the keys of all
-   * parts with those of one statement: the documentation of transactions is silent about `dynamodb:LeadingKeys`.
+   * One transaction starts a dashboard session, completes its sign-in and updates its user. DynamoDB may compare the keys
+   * of all parts with those of one statement: the documentation of transactions is silent about `dynamodb:LeadingKeys`.
    */
   #grantDashboardSessionStart(grantee: IGrantable): void {
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['signIn', 'user', 'dashboardSessions']);

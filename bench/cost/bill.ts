@@ -203,7 +203,8 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       // The time of the function is less than a cent.
       uses: stack.functions.Telemetry
         ? [
-            // The calls are read again when their sessions may have expired, with the first and the last call of each burst's session.
+            // The calls are read again when their sessions may have expired, with the first and the last call of each
+            // burst's session.
             {
               price: 'readUnits',
               quantity: 2 * aggregationReadUnits(works, traffic) + bursts * 2 * EMPTY_QUERY_READ_UNITS,

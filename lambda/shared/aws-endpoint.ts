@@ -14,8 +14,8 @@ export type ProcessEnvironment = Record<string, string | undefined>;
 export type SignedService = 'dynamodb' | 'kms';
 
 /**
- * The endpoint of a service by the environment variables of the AWS SDKs (AWS SDKs and Tools Reference Guide: endpoints, FIPS and
- * dual-stack). Account-based endpoints are not supported: only credentials that name an account request them.
+ * The endpoint of a service by the environment variables of the AWS SDKs (AWS SDKs and Tools Reference Guide: endpoints,
+ * FIPS and dual-stack). Account-based endpoints are not supported: only credentials that name an account request them.
  *
  * @throws Error when no region is set
  */

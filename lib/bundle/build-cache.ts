@@ -5,8 +5,8 @@ import { type BuildOptions, version } from 'esbuild';
 import { type BuildReport, buildCache, type FilesOfFolder, project, runBuild } from './esbuild-run.ts';
 
 /**
- * A report without errors, and the hash of each file that the build has read. Paths in the project are relative to it: a copy of
- * the project has the same builds.
+ * A report without errors, and the hash of each file that the build has read. Paths in the project are relative to it: a
+ * copy of the project has the same builds.
  */
 type StoredBuild = {
   inputs: [path: string, hash: string][];

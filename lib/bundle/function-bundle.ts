@@ -54,8 +54,8 @@ export interface FunctionBundleOptions extends BundledValues {
 }
 
 /**
- * The code of a function in a CommonJS file, `index.cjs`, and files that it loads on demand. The asset hash is that of the output, so that a deployment
- * without changes updates no function.
+ * The code of a function in a CommonJS file, `index.cjs`, and files that it loads on demand. The asset hash is that of the
+ * output, so that a deployment without changes updates no function.
  */
 export class FunctionBundle extends AssetCode {
   readonly #errors: string[];

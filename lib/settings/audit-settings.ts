@@ -16,9 +16,9 @@ export interface AuditSettings {
   readonly auditArguments?: 'no' | 'digest' | 'redacted';
   /**
    * How the audit log stores an error that a tool throws: not at all (`none`), its `class`, or its class and `message`, cut
-   * at 200 bytes. With both last, a fingerprint groups equal errors, and the file and line of your sources is stored. A message may quote
-   * an argument, so that only `message`
-   * stores it. The log of the function has class, message and stack in any case. The consent page states the choice.
+   * at 200 bytes. With both last, a fingerprint groups equal errors, and the file and line of your sources is stored. A
+   * message may quote an argument, so that only `message` stores it. The log of the function has class, message and stack
+   * in any case. The consent page states the choice.
    * @default 'class'
    */
   readonly auditErrors?: 'none' | 'class' | 'message';

@@ -24,10 +24,11 @@ export interface FunctionSettings {
    */
   readonly logRetention?: RetentionDays;
   /**
-   * The CloudWatch log class of the access log, to which API Gateway writes a line for each request. `infrequent-access` costs
-   * half, $0.05 less per million calls. CloudWatch Logs Insights reads it alone, without field discovery: the widgets of
-   * users and rejections are empty, and live tail, subscription filters, data protection and export to S3 do not exist. CloudWatch cannot
-   * change the class of a log group, so an update of a deployed stack fails: choose it before the first deployment.
+   * The CloudWatch log class of the access log, to which API Gateway writes a line for each request. `infrequent-access`
+   * costs half, $0.05 less per million calls. CloudWatch Logs Insights reads it alone, without field discovery: the widgets
+   * of users and rejections are empty, and live tail, subscription filters, data protection and export to S3 do not exist.
+   * CloudWatch cannot change the class of a log group, so an update of a deployed stack fails: choose it before the first
+   * deployment.
    * @default 'standard'
    * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
    */

@@ -11,7 +11,8 @@ const EDGE_ADDRESS = '192.0.2.1';
 
 /**
  * The request as CloudFront sends it to the API: with the headers, cookies and query parameters of the cache key and of the
- * origin request policy, and the address of its client as the last one in `X-Forwarded-For`. CloudFront forwards `Authorization` of some methods without a policy; here it needs one.
+ * origin request policy, and the address of its client as the last one in `X-Forwarded-For`. CloudFront forwards
+ * `Authorization` of some methods without a policy; here it needs one.
  */
 export function originRequest(request: GatewayRequest, behavior: CacheBehavior): GatewayRequest {
   const { originHeaders } = behavior;

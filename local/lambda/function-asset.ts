@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import type { Resource } from '../template/template.ts';
 
 /**
- * The folder of the code of a function or a layer. The metadata that the CDK command writes names it; without them the asset manifest
- * does, by the S3 key.
+ * The folder of the code of a function or a layer. The metadata that the CDK command writes names it; without them the
+ * asset manifest does, by the S3 key.
  *
  * @param assembly the folder of the cloud assembly
  */

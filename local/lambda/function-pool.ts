@@ -42,11 +42,10 @@ export type FunctionInvoker = Pick<FunctionPool, 'invoke'>;
 /**
  * Lambda in the local emulator: the functions of a template, each run from its built asset.
  *
- * An execution environment is a worker thread with its own modules and its own `process.env`. As on Lambda it processes
- * one request at a time, the next one goes to an idle environment or waits for a new one, and a crash or a timeout ends it.
- * The next one has the files of its temporary folder (`TMPDIR`), as of /tmp.
- * Unlike Lambda it is not frozen between requests, but the pool warns of work that Lambda would freeze; and it shares the working
- * directory of this process.
+ * An execution environment is a worker thread with its own modules and its own `process.env`. As on Lambda it processes one
+ * request at a time, the next one goes to an idle environment or waits for a new one, and a crash or a timeout ends it. The
+ * next one has the files of its temporary folder (`TMPDIR`), as of /tmp. Unlike Lambda it is not frozen between requests,
+ * but the pool warns of work that Lambda would freeze; and it shares the working directory of this process.
  */
 export class FunctionPool {
   readonly #options: Required<Omit<FunctionPoolOptions, 'template'>>;

@@ -15,8 +15,8 @@ export type Fault = {
 };
 
 /**
- * The faults of `test/faults/*.txt`, one a line: group, file, text and replacement, and the test files, below `test` and without
- * their extension. Lines that begin with `#`, and empty ones, are comments.
+ * The faults of `test/faults/*.txt`, one a line: group, file, text and replacement, and the test files, below `test` and
+ * without their extension. Lines that begin with `#`, and empty ones, are comments.
  *
  * @throws Error naming a line of another form
  */

@@ -2,7 +2,8 @@
  * Runs published MCP servers behind Holdfast, changed as docs/servers.md describes it: the local emulator with a new process
  * for each request, and clients of both eras.
  *
- * `npm run test:servers`, or `-- <name>` for one. It installs packages from the registry, and is therefore not part of `npm test`.
+ * `npm run test:servers`, or `-- <name>` for one. It installs packages from the registry, and is therefore not part of `npm
+ * test`.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

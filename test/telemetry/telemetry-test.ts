@@ -10,8 +10,8 @@ import { callOutcomes, type ToolCall } from '../../lambda/core/audit/tool-call.t
 import { exportCalls } from '../../lambda/core/telemetry/telemetry-export.ts';
 
 /**
- * Exports calls of every outcome to an endpoint with the decoder of the OpenTelemetry Collector, which has to accept each message
- * and to understand each of its members.
+ * Exports calls of every outcome to an endpoint with the decoder of the OpenTelemetry Collector, which has to accept each
+ * message and to understand each of its members.
  *
  * `npm run test:telemetry`. It needs Go 1.25 or later.
  */

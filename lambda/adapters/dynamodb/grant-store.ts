@@ -28,8 +28,8 @@ const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now'
 const ABSENT_OR_ACTIVE = 'attribute_not_exists(pk) OR #status = :active';
 
 /**
- * The `ttl` of a standing grant once it is revoked (`revocationWrites`): its id is always the same, so the item denies access as
- * long as it exists.
+ * The `ttl` of a standing grant once it is revoked (`revocationWrites`): its id is always the same, so the item denies
+ * access as long as it exists.
  */
 const REVOKED_FOR_GOOD = 253_402_300_799;
 

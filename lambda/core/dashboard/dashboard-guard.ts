@@ -45,8 +45,9 @@ export type GuardDependencies = {
 export type SignedInRequest = { session: DashboardSession } & Pick<Visitor, 'cookieHash' | 'csrf'>;
 
 /**
- * The dashboard session of a request. A changing request must also come from the dashboard's page: it has this origin, which browsers
- * set, and the CSRF token (OWASP, cross-site request forgery prevention; the cookie is SameSite=Strict as well).
+ * The dashboard session of a request. A changing request must also come from the dashboard's page: it has this origin,
+ * which browsers set, and the CSRF token (OWASP, cross-site request forgery prevention; the cookie is SameSite=Strict as
+ * well).
  *
  * @throws DashboardError
  */

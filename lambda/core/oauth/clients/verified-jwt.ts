@@ -8,8 +8,8 @@ import {
 } from 'jose';
 
 /**
- * Verifies a JWT by keys that others publish. For a published key that is not a valid key, jose and Web Crypto throw errors of the
- * language; they are a fault of its publisher.
+ * Verifies a JWT by keys that others publish. For a published key that is not a valid key, jose and Web Crypto throw errors
+ * of the language; they are a fault of its publisher.
  *
  * @throws JOSEError for each fault of the JWT and of the keys
  */

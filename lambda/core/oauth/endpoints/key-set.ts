@@ -16,9 +16,9 @@ const DAY = 24 * HOUR;
  * `GET /jwks.json`: the keys that verify access tokens (RFC 7517 §5). Caches keep them for ten minutes at most, so that a
  * new key is published everywhere before it signs; during an outage for the lifetime of an access token.
  *
- * @param wanted the id of a key. The authorizer adds the id of the key that it needs as `kid`. A response that has this key never lacks the needed one, so
- * CloudFront may answer with it for a week while it fetches the next one: an authorizer that starts after a weekend without
- * requests waits for no cold function. A withdrawn key is in one more response at most.
+ * @param wanted the id of a key. The authorizer adds the id of the key that it needs as `kid`. A response that has this key
+ * never lacks the needed one, so CloudFront may answer with it for a week while it fetches the next one: an authorizer that
+ * starts after a weekend without requests waits for no cold function. A withdrawn key is in one more response at most.
  */
 export async function keySet(
   { signer, clock }: { signer: Pick<Signer, 'publicKeys'>; clock: Clock },

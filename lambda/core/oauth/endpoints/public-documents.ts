@@ -24,7 +24,8 @@ const server = metadata((rules) => authorizationServerMetadata(rules.publicUrl, 
 
 /**
  * The key set and the discovery documents by path. A cold authorizer, and a client that connects, may wait for a cold OAuth
- * function to build one, so this module and its imports are small: without pages, flows, clients, and the platform's `Response`.
+ * function to build one, so this module and its imports are small: without pages, flows, clients, and the platform's
+ * `Response`.
  */
 export const publicDocuments: Readonly<Record<string, Build>> = {
   '/.well-known/oauth-protected-resource': resource,
