@@ -109,13 +109,13 @@ test.each(['/authorize', '/consent', '/callback', '/dashboard', '/dashboard/api/
   },
 );
 
-test('A108: pages forbid scripts, resources and framing, and send no referrer to other sites', async () => {
+test('A108: pages forbid scripts, framing and resources but their icon, and send no referrer to other sites', async () => {
   const client = await target.client();
   const consent = await open(client.authorizationUrl());
   const error = await open(client.authorizationUrl({ client_id: 'dcr_unknown' }));
   for (const { headers, html } of [consent, error]) {
     expect(headers.get('content-security-policy')).toMatch(
-      /^default-src 'none'; style-src 'sha256-[^']+'; frame-ancestors 'none'; base-uri 'none'$/,
+      /^default-src 'none'; style-src 'sha256-[^']+'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'$/,
     );
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
