@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'no
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
+import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
 import { type BuildReport, type FilesOfFolder, runBuild, storeByContent, writeFiles } from './esbuild-run.ts';
 
 /**
@@ -30,10 +31,11 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
   const folder = realpathSync(mkdtempSync(join(outdir, 'parts-')));
   try {
     const all = exportsOf(sdk);
-    const names = importedNames(
+    const imported = importedNames(
       { ...common, outdir: folder, entryPoints: { onSdk, index }, alias: alias(probe(all)) },
       all,
     );
+    const names = [...new Set([...constructedSdkClasses, ...imported])];
     const report = runBuild({
       ...common,
       outdir: folder,

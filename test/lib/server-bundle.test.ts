@@ -178,6 +178,22 @@ test('a bundle with the fast path loads the SDK for an export that needs it', as
   }
 });
 
+test('a bundle with the fast path has the class of the SDK that parses the owner’s templates', async () => {
+  write({
+    'src/server.ts': serverOf(
+      `import { ResourceTemplate } from '@modelcontextprotocol/server';
+       const notes = new ResourceTemplate('note://{id}', { list: undefined });`,
+      `notes.uriTemplate.match('note://1')`,
+    ),
+  });
+  const deployment = await deploy();
+  try {
+    expect(await deployment.expectProbe({ id: '1' })).toContain('./sdk-path.cjs');
+  } finally {
+    await deployment.close();
+  }
+});
+
 test('the languages of Zod are in a file beside the bundle, also of a server that imports { z }', async () => {
   link('zod');
   write({

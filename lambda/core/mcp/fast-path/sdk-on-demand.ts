@@ -1,8 +1,10 @@
+import type * as Sdk from '@modelcontextprotocol/server';
+import type { constructedSdkClasses } from '../../../shared/constructed-sdk-classes.ts';
 import type * as sdkPathFile from './sdk-path.ts';
 
 export type SdkPath = typeof sdkPathFile & {
-  /** The SDK's own exports. */
-  readonly sdk: typeof import('@modelcontextprotocol/server');
+  /** The SDK's own exports: these, and those that the bundle imports. */
+  readonly sdk: Pick<typeof Sdk, (typeof constructedSdkClasses)[number]>;
 };
 
 let load: (() => SdkPath) | undefined;
