@@ -123,8 +123,8 @@ const codeOf = (file: string) =>
     .join('');
 
 describe('sizes', () => {
-  test('the MCP function has at most 553,000 bytes of code: 1 % above 547,622; the budget is 471,040', () => {
-    expect(sum(filesOf(functionOf('Mcp').file).map((file) => statSync(file).size))).toBeLessThanOrEqual(553_000);
+  test('the MCP function has at most 560,000 bytes of code: 1 % above 554,552; the budget is 471,040', () => {
+    expect(sum(filesOf(functionOf('Mcp').file).map((file) => statSync(file).size))).toBeLessThanOrEqual(560_000);
   });
 
   test.each([

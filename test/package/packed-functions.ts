@@ -13,8 +13,11 @@ const functions: Record<string, PrebuiltFunction> = {
   Rollup: 'aggregation',
 };
 
-/** That of the owner's server. The project's test has built the MCP SDK, which is built again when its inputs change. */
-const BUILDS = 1;
+/**
+ * Those of the owner's server: its imports of the MCP SDK, its parts, the file of a cold start, and the files that are loaded
+ * on demand. The project's test has built the SDK, which is built again when its inputs change.
+ */
+const BUILDS = 4;
 
 type Template = { Resources: Record<string, { Metadata?: { 'aws:asset:path'?: string } }> };
 
