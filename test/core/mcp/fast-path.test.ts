@@ -663,6 +663,7 @@ test.each(['extended', 'fails', 'listed'] as const)(
 test.each([
   { name: 'output', arguments: { kind: 'structured' } },
   { name: 'plain', _meta: { 'io.modelcontextprotocol/related-task': 7 } },
+  { name: 'plain', _meta: { 'io.modelcontextprotocol/related-task': { taskId: 'a', more: 1 } } },
 ])('a call with %j has the same response by both paths', async (params) => {
   const headers = await sessionOf('2025-11-25', {});
   await expectSame(headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params });

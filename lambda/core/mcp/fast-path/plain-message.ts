@@ -62,7 +62,6 @@ export function plainLegacyRequest({ request, body, session }: McpExchange): Pla
   if (!isInitialize && version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined;
   if (!isInitialize && !session.initialize) return undefined;
   const { _meta: meta } = read.params;
-  if (meta !== undefined && Object.keys(meta).some(isReserved)) return undefined;
   return { ...read, meta, envelope: undefined };
 }
 
