@@ -355,7 +355,7 @@ export const dashboardText = {
     close: 'I have copied it',
     expires: 'expires',
     lastUsed: 'Last used',
-    unused: 'Not yet',
+    unused: 'Not used yet',
     empty: 'No tokens.',
     emptyHint: 'Apps that can sign in need none: connect them by the address of this server.',
     revokeConsequence: 'The server rejects the next request with this token. A revoked token cannot be restored.',
