@@ -1,5 +1,5 @@
-import './compile-cache.ts';
-import { App, Validations } from 'aws-cdk-lib';
+import { App, Validations } from 'aws-cdk-lib/core';
+import { ChangedTemplateValidation } from '../lib/changed-template-validation.ts';
 import { HoldfastStack } from '../lib/holdfast-stack.ts';
 import { EMULATOR_VARIABLE } from '../lib/package-files.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
@@ -11,7 +11,7 @@ const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env
 // They are about a deployment, and take a part of the start of the local emulator.
 if (process.env[EMULATOR_VARIABLE] === undefined) {
   const { AwsSolutionsChecks } = await import('cdk-nag');
-  Validations.of(app).addPlugins(new AwsSolutionsChecks());
+  Validations.of(app).addPlugins(new ChangedTemplateValidation(), new AwsSolutionsChecks());
 }
 
 try {

@@ -1,4 +1,4 @@
-import { Annotations, FeatureFlags } from 'aws-cdk-lib';
+import { Annotations, FeatureFlags } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 
 /** The feature flags of the CDK that change the template, with the effect. No other one does. */

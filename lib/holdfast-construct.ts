@@ -1,14 +1,14 @@
-import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
 import type { IRestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { IDistribution } from 'aws-cdk-lib/aws-cloudfront';
 import { type IMetric, type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
 import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { Connections, type IConnectable, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import type { Connections, IConnectable } from 'aws-cdk-lib/aws-ec2';
 import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type FunctionOptions, type IFunction, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { AuditToolsEnvironment } from '../lambda/shared/audit-tools-environment.ts';
 import type { Branding } from '../lambda/shared/branding.ts';
@@ -38,7 +38,7 @@ import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
 import { checkFeatureFlags } from './feature-flags.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
-import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
+import { HoldfastFunction, type HoldfastFunctionProps, serverSecurityGroup } from './holdfast-function.ts';
 import { CloudFrontHostname, CustomHostname } from './hostname.ts';
 import type { Alarms } from './operations/cloudwatch-alarms.ts';
 import { Operations } from './operations/operations.ts';
@@ -277,7 +277,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
    * @throws ValidationError without the setting `vpc`
    */
   get connections(): Connections {
-    return new Connections({ securityGroups: this.#server.mcp.handler.connections.securityGroups });
+    return this.#server.mcp.handler.connections;
   }
 
   /**
@@ -410,9 +410,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ...(vpc && {
         vpc,
         vpcSubnets,
-        securityGroups: settings.securityGroups ?? [
-          new SecurityGroup(this, 'ServerSecurityGroup', { vpc, description: 'The tools of the MCP server' }),
-        ],
+        securityGroups: settings.securityGroups ?? [serverSecurityGroup(this, vpc)],
       }),
     };
   }

@@ -1,4 +1,5 @@
-import { Duration, Validations } from 'aws-cdk-lib';
+import { createRequire } from 'node:module';
+import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import {
@@ -22,11 +23,14 @@ import {
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Duration, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { BundledValues } from './bundle/esbuild-run.ts';
 import { bundleFolder, FunctionBundle, type FunctionEntry, type ServerContent } from './bundle/function-bundle.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
+
+const require = createRequire(import.meta.url);
 
 export interface HoldfastFunctionProps extends BundledValues {
   /** The module in `lambda/functions/`, without extension. */
@@ -162,6 +166,13 @@ const withoutSystemLogs = {
   systemLogLevelV2: SystemLogLevel.WARN,
   applicationLogLevelV2: ApplicationLogLevel.TRACE,
 };
+
+/** The security group of the functions that run the tools. */
+export function serverSecurityGroup(scope: Construct, vpc: IVpc): ISecurityGroup {
+  // Loaded on demand: it takes a tenth of a second of each synthesis, and a stack without a VPC does not need it.
+  const { SecurityGroup } = require('aws-cdk-lib/aws-ec2') as typeof import('aws-cdk-lib/aws-ec2');
+  return new SecurityGroup(scope, 'ServerSecurityGroup', { vpc, description: 'The tools of the MCP server' });
+}
 
 /**
  * Lambda connects a function to its VPC with the function's role, on network interfaces that do not exist yet. The code of

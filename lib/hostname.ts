@@ -1,4 +1,3 @@
-import { Aws, Duration, Validations } from 'aws-cdk-lib';
 import {
   type CfnDomainName,
   DomainName,
@@ -23,6 +22,7 @@ import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { Effect, PolicyStatement, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import { AaaaRecord, ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayDomain } from 'aws-cdk-lib/aws-route53-targets';
+import { Aws, Duration, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { constructSuffix } from './construct-suffix.ts';
 import { STAGE_NAME } from './rest-api.ts';

@@ -1,4 +1,4 @@
-import type { StackProps } from 'aws-cdk-lib';
+import type { StackProps } from 'aws-cdk-lib/core';
 import { ConfigurationError } from './settings/configuration-error.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { similarName } from './similar-name.ts';

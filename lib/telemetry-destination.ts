@@ -1,5 +1,5 @@
-import { Stack } from 'aws-cdk-lib';
 import { Grant } from 'aws-cdk-lib/aws-iam';
+import { Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import { DEFAULT_NAME } from '../lambda/shared/branding.ts';
 import type { TelemetryEnvironment } from '../lambda/shared/telemetry-environment.ts';

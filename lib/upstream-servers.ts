@@ -1,5 +1,5 @@
-import { Stack } from 'aws-cdk-lib';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { McpEnvironment } from '../lambda/shared/environment.ts';
 import { UPSTREAM_ISSUER_PATH, type UpstreamAddress } from '../lambda/shared/upstream-address.ts';

@@ -1,4 +1,3 @@
-import { Aws, Duration, Fn, Validations } from 'aws-cdk-lib';
 import {
   AccountRecovery,
   CfnManagedLoginBranding,
@@ -12,6 +11,7 @@ import {
   UserPoolClientIdentityProvider,
   type UserPoolClientOptions,
 } from 'aws-cdk-lib/aws-cognito';
+import { Aws, Duration, Fn, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { constructSuffix } from './construct-suffix.ts';
 import type { IdentityProviderSettings } from './settings/identity-provider-settings.ts';

@@ -75,6 +75,10 @@ describe('directions of imports', () => {
     expect(crossing(['lambda/shared'], ['lambda/core', 'lambda/adapters', 'lambda/functions', 'lib'])).toEqual([]);
   });
 
+  test('lib and bin import aws-cdk-lib by parts: the ES module of the whole loads all services at each synthesis', () => {
+    expect(shown(all.filter(({ from, to }) => within('lib', 'bin')(from) && to === 'aws-cdk-lib'))).toEqual([]);
+  });
+
   test('lib imports from lambda the shared files and the declared scopes alone', () => {
     const taken = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
     expect(shown(taken.filter(({ to }) => !within('lambda/shared', 'lambda/scopes.ts')(to)))).toEqual([]);

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
-import { AssetStaging } from 'aws-cdk-lib';
+import { AssetStaging } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import { EMULATOR_VARIABLE } from '../package-files.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';

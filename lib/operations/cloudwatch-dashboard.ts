@@ -1,4 +1,3 @@
-import { Stack } from 'aws-cdk-lib';
 import {
   type Alarm,
   AlarmStatusWidget,
@@ -10,6 +9,7 @@ import {
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import { Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import { type CountedEvent, countedEvents, measuredEvents } from '../../lambda/shared/metric-names.ts';
 import { eventMetric, METRIC_PERIOD, type MonitoredResources, presentFunctions, tableMetric } from './stack-metrics.ts';

@@ -1,6 +1,6 @@
-import { Duration } from 'aws-cdk-lib';
 import { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { AlarmSettings } from '../settings/alarm-settings.ts';
 import { AlarmTopic } from './alarm-topic.ts';

@@ -1,5 +1,5 @@
-import { Token } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Token } from 'aws-cdk-lib/core';
 import { hasSyntax, quoted } from './setting-validation.ts';
 
 /** The threshold of an alarm: it goes off after so many consecutive periods of five minutes at or above it. */

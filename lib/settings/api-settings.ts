@@ -1,6 +1,6 @@
-import { Duration, Token } from 'aws-cdk-lib';
 import type { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import type { HostedZoneAttributes, IHostedZone } from 'aws-cdk-lib/aws-route53';
+import { Duration, Token } from 'aws-cdk-lib/core';
 import { type DurationLimits, hasSyntax, quoted, validateDuration, type WithDefaults } from './setting-validation.ts';
 
 /** A throttle of API Gateway, which answers 429 to every caller beyond it. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
-import { Token } from 'aws-cdk-lib';
+import { Token } from 'aws-cdk-lib/core';
 import { type Branding, DEFAULT_NAME } from '../../lambda/shared/branding.ts';
 import { quoted } from './setting-validation.ts';
 

@@ -1,4 +1,4 @@
-import { Token } from 'aws-cdk-lib';
+import { Token } from 'aws-cdk-lib/core';
 import { redirectUseFault } from '../../lambda/shared/redirect-uri-rules.ts';
 import type { AssertionSettings } from './machines/assertion-settings.ts';
 import type { MachineClientSettings } from './machines/machine-client-settings.ts';

@@ -1,5 +1,5 @@
-import { Token } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Token } from 'aws-cdk-lib/core';
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import {
   type ClientAuthenticationMethod,

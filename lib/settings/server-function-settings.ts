@@ -1,5 +1,5 @@
-import { Token } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { Token } from 'aws-cdk-lib/core';
 import { mcpVariables, secretVariable } from '../../lambda/shared/environment.ts';
 import { reservedVariables } from '../../lambda/shared/reserved-variables.ts';
 import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';

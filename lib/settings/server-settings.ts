@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { Duration } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib/core';
 import { scopes as defaultScopes } from '#scopes';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { validateScopes } from './scope-validation.ts';

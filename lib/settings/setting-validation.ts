@@ -1,4 +1,4 @@
-import { type Duration, Token } from 'aws-cdk-lib';
+import { type Duration, Token } from 'aws-cdk-lib/core';
 
 /** Settings `S` after their defaults `D` are filled in. */
 export type WithDefaults<S, D> = S & Required<Pick<S, keyof D & keyof S>>;

@@ -1,4 +1,4 @@
-import { Duration, type StackProps } from 'aws-cdk-lib';
+import { Duration, type StackProps } from 'aws-cdk-lib/core';
 import type { Node } from 'constructs';
 import { similarName } from '../similar-name.ts';
 import type { ClientSettings, PreregisteredClientSettings } from './client-settings.ts';

@@ -1,5 +1,5 @@
-import { Duration } from 'aws-cdk-lib';
 import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
+import { Duration } from 'aws-cdk-lib/core';
 import { EMULATOR_VARIABLE } from '../package-files.ts';
 import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
 import {

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy } from 'aws-cdk-lib/core';
 
 /** The deployment stage: `dev` is deleted with its stack, `prod` retains the table, the KMS keys and the user pool. */
 export type Stage = 'dev' | 'prod';

@@ -1,5 +1,5 @@
-import { Token } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Token } from 'aws-cdk-lib/core';
 import { isUpstreamUrl } from '../../lambda/shared/upstream-address.ts';
 import { secretArnSyntax } from './identity-provider-settings.ts';
 import { hasSyntax, quoted, validateChoice } from './setting-validation.ts';

@@ -1,4 +1,4 @@
-import { type Duration, Fn, Token, Tokenization } from 'aws-cdk-lib';
+import { type Duration, Fn, Token, Tokenization } from 'aws-cdk-lib/core';
 
 /** Text in environment variables from values that may be tokens, which CloudFormation resolves. */
 

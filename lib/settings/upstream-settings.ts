@@ -1,5 +1,5 @@
-import { Token } from 'aws-cdk-lib';
 import { FunctionUrlAuthType, type IFunctionUrl } from 'aws-cdk-lib/aws-lambda';
+import { Token } from 'aws-cdk-lib/core';
 import { isUpstreamUrl, upstreamNameForm } from '../../lambda/shared/upstream-address.ts';
 import { quoted, validateKeyNames, type WithDefaults } from './setting-validation.ts';
 

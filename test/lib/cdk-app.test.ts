@@ -141,7 +141,11 @@ describe('the app', () => {
 
   test('fails with the findings of AWS Solutions and of CloudFormation', async () => {
     const project = new ProjectCopy();
-    project.edit('bin/holdfast.ts', 'import { App,', 'import { App, aws_lambda, aws_s3, Stack,');
+    project.edit(
+      'bin/holdfast.ts',
+      'import { App,',
+      "import { aws_lambda, aws_s3, Stack } from 'aws-cdk-lib';\nimport { App,",
+    );
     project.edit(
       'bin/holdfast.ts',
       '} catch (error) {',

@@ -1,4 +1,4 @@
-import { Token } from 'aws-cdk-lib';
+import { Token } from 'aws-cdk-lib/core';
 import type { ScopeSet } from '../../../lambda/shared/scope-set.ts';
 import { type IdentityProviderSettings, withProfile } from '../identity-provider-settings.ts';
 import { hasSyntax, quoted } from '../setting-validation.ts';

@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, Token } from 'aws-cdk-lib/core';
 import type { ScopeSet } from '../../../lambda/shared/scope-set.ts';
 import { hasSyntax, quoted, validateDuration, type WithDefaults } from '../setting-validation.ts';
 import { type PublicJwk, validateKeys } from './public-keys.ts';

@@ -1,7 +1,9 @@
-import { App } from 'aws-cdk-lib';
-import { HoldfastStack, settingsFromContext } from 'holdfast';
+import { App, Validations } from 'aws-cdk-lib';
+import { ChangedTemplateValidation, HoldfastStack, settingsFromContext } from 'holdfast';
 
 const app = new App();
+// A template that was valid is not validated again.
+Validations.of(app).addPlugins(new ChangedTemplateValidation());
 // Settings of cdk.json and of the command line, such as `-c stage=prod`.
 const settings = settingsFromContext(app.node);
 // The CDK sets both when it has credentials. Settings that do not fit the region are then rejected.
