@@ -38,6 +38,21 @@ export type BuildReport = {
   missing: string[];
 };
 
+/** Options of files that a function loads by `require`. */
+export const commonJs = {
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  sourcemap: 'external',
+  sourcesContent: false,
+  logLevel: 'silent',
+  // As esbuild bundles them for CommonJS.
+  supported: { 'dynamic-import': false },
+  write: false,
+} satisfies BuildOptions;
+
 /** Bundles and minifies. Build errors are part of the result, because a caller collects those of several builds. */
 export function runBuild(options: BuildOptions): BuildReport {
   try {

@@ -62,8 +62,9 @@ export function bundleServer(given: ServerBuild, outfile: string): BuildReport {
   if (build.placedIn !== undefined) placeModules(outfile, build.placedIn, isOwners);
   keepOwnersLines(outfile, project, isOwners);
   for (const [path] of report.split ?? []) {
-    const beside = join(dirname(outfile), path);
-    if (beside !== outfile && path.endsWith('.cjs')) keepOwnersLines(beside, project, isOwners, { onlyIfAny: true });
+    const map = join(dirname(outfile), path);
+    if (map.endsWith('.map') && map !== `${outfile}.map`)
+      keepOwnersLines(map.slice(0, -'.map'.length), project, isOwners, { onlyIfAny: true });
   }
   recordBuild(outfile, build, report.modules);
   return report;

@@ -1,9 +1,18 @@
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
 import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
-import { type BuildReport, type FilesOfFolder, runBuild, storeByContent, writeFiles } from './esbuild-run.ts';
+import {
+  type BuildReport,
+  commonJs,
+  type FilesOfFolder,
+  project,
+  runBuild,
+  storeByContent,
+  writeFiles,
+} from './esbuild-run.ts';
+import { copyZod } from './zod-on-demand.ts';
 
 /**
  * Bundles a function whose rarely needed parts are in files beside `index.cjs`, which it loads on demand. esbuild splits
@@ -25,23 +34,27 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
     '#server-step': inFastPath('fast-server-step'),
   });
   const outdir = dirname(options.outfile!);
-  const locales = localesOfZod(options.alias!['#server']!, sdk);
   mkdirSync(outdir, { recursive: true });
   // Links in its path would lead the sources of the maps astray.
   const folder = realpathSync(mkdtempSync(join(outdir, 'parts-')));
   try {
     const all = exportsOf(sdk);
-    const imported = importedNames(
-      { ...common, outdir: folder, entryPoints: { onSdk, index }, alias: alias(probe(all)) },
-      all,
-    );
-    const names = [...new Set([...constructedSdkClasses, ...imported])];
+    const probed = runBuild({
+      ...common,
+      outdir: folder,
+      entryPoints: { onSdk, index },
+      alias: alias(probe(all)),
+      minify: false,
+      sourcemap: false,
+      write: false,
+    });
+    const names = [...new Set([...constructedSdkClasses, ...importedNames(probed, all)])];
+    const zod = hasOneZod(probed, zodOf(sdk)) ? copyZod(zodOf(sdk)) : undefined;
     const report = runBuild({
       ...common,
       outdir: folder,
       entryPoints: { index, 'sdk-path': sdkPathEntry(onSdk, sdk, names) },
-      external: [...(options.external ?? []), ...(locales === undefined ? [] : [locales])],
-      alias: alias(facade(inFastPath('sdk-facade'), names)),
+      alias: { ...alias(facade(inFastPath('sdk-facade'), names)), ...(zod && { zod: zod.folder }) },
       splitting: true,
       chunkNames: '[name]-[hash]',
       outExtension: { '.js': '.cjs' },
@@ -51,30 +64,15 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
     if (report.metafile === undefined) return { ...report, split: [] };
     const parts = filesOf(report.files);
     writeFiles(folder, parts);
-    if (locales !== undefined) linkLocales(folder, parts, locales);
     const split = toCommonJs(folder, report.metafile, outdir);
-    const further = locales === undefined ? [] : fileOfLocales(split, locales, outdir);
-    return { ...report, files: [], split: [...split, ...further] };
+    const onDemand = (zod?.parts ?? []).filter(([name]) => split.some(([, text]) => Buffer.from(text).includes(name)));
+    return { ...report, files: [], split: [...split, ...onDemand] };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 const INDEX = 'index.cjs';
-
-const commonJs = {
-  outExtension: { '.js': '.cjs' },
-  format: 'cjs',
-  platform: 'node',
-  target: 'node24',
-  minify: true,
-  sourcemap: 'external',
-  sourcesContent: false,
-  logLevel: 'silent',
-  // As esbuild bundles them for CommonJS.
-  supported: { 'dynamic-import': false },
-  write: false,
-} satisfies BuildOptions;
 
 /**
  * Joins the parts that a cold start needs to one file, because each file takes time to open. It exports each of them, for
@@ -100,7 +98,7 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
       entryPoints: entries.map((name) => join(folder, name)),
       bundle: true,
       // A pattern, with which esbuild does not change the path.
-      external: [...packages, ...[...beside, `${LOCALES}.cjs`].map((name) => `./${name}*`)],
+      external: [...packages, ...beside.map((name) => `./${name}*`)],
     }).outputFiles;
   const further = [...joined].filter((name) => name !== INDEX);
   const exported = further.map((name, at) => `\nexport * as p${at} from "./${name}";`);
@@ -116,55 +114,6 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
       Buffer.from(linked(text)),
     ]),
   ];
-}
-
-/** The languages of Zod's messages: a module in the copy of the server, or of the SDK. */
-function localesOfZod(...importers: string[]): string | undefined {
-  for (const importer of importers) {
-    try {
-      return join(dirname(createRequire(importer).resolve('zod/v4/locales')), 'index.js');
-    } catch {
-      // The server does not import Zod, or another major version.
-    }
-  }
-  return undefined;
-}
-
-const LOCALES = 'zod-locales';
-const LOCALE_GETTERS = 'zod-locale-getters';
-
-/**
- * Makes the languages of Zod's messages, which take 260 KB, getters that load a file when one of them is used. `import { z }
- * from 'zod'` is an object with everything that Zod exports, so esbuild keeps them.
- *
- * @param parts in which they are an import
- */
-function linkLocales(folder: string, parts: FilesOfFolder, locales: string): void {
-  const imported = JSON.stringify(relative(folder, locales).split(sep).join('/'));
-  // As long as before, so that the maps stay correct.
-  const link = JSON.stringify(`./${LOCALE_GETTERS}.cjs`).padEnd(imported.length);
-  const linked = parts
-    .map(([name, contents]) => [name, Buffer.from(contents).toString()] as const)
-    .filter(([, text]) => text.includes(imported))
-    .map(([name, text]): FilesOfFolder[number] => [name, Buffer.from(text.replaceAll(imported, link))]);
-  const getters = `for (const name of ${JSON.stringify(exportsOf(locales))}) {
-  Object.defineProperty(exports, name, { enumerable: true, get: () => (0, require)('./${LOCALES}.cjs')[name] });
-}
-`;
-  // The getters are not among them: esbuild omits the import of a part that does not use them.
-  const sideEffects = parts.map(([name]) => `./${name}`);
-  writeFiles(folder, [
-    ...linked,
-    [`${LOCALE_GETTERS}.cjs`, Buffer.from(getters)],
-    ['package.json', Buffer.from(JSON.stringify({ sideEffects }))],
-  ]);
-}
-
-/** @returns the file with the languages, if another file names it */
-function fileOfLocales(split: FilesOfFolder, locales: string, outdir: string): FilesOfFolder {
-  const isNamed = split.some(([, contents]) => Buffer.from(contents).includes(`./${LOCALES}.cjs`));
-  if (!isNamed) return [];
-  return filesOf(buildSync({ ...commonJs, outdir, entryPoints: { [LOCALES]: locales }, bundle: true }).outputFiles);
 }
 
 const filesOf = (files: BuildReport['files']): FilesOfFolder =>
@@ -193,11 +142,21 @@ const probe = (names: readonly string[]): string =>
  *
  * @returns all names for a bundle with errors, which the build itself reports
  */
-function importedNames(options: BuildOptions, names: readonly string[]): readonly string[] {
-  const { files, errors } = runBuild({ ...options, minify: false, sourcemap: false, write: false });
+function importedNames({ files, errors }: BuildReport, names: readonly string[]): readonly string[] {
   const texts = files.map(({ contents }) => Buffer.from(contents).toString());
   return errors.length > 0 ? names : names.filter((name) => texts.some((text) => text.includes(mark(name))));
 }
+
+/** The folder of Zod that the MCP SDK imports. */
+const zodOf = (sdk: string): string => dirname(createRequire(sdk).resolve('zod/package.json'));
+
+/** Whether the server, its packages and the MCP SDK import the same copy of Zod: esbuild replaces all or none. */
+const hasOneZod = ({ metafile }: BuildReport, zod: string): boolean =>
+  Object.values(metafile?.inputs ?? {}).every(({ imports }) =>
+    imports.every(
+      ({ original = '', path }) => !/^zod(\/|$)/.test(original) || resolve(project, path).startsWith(zod + sep),
+    ),
+  );
 
 /** The file that is loaded on demand: the MCP SDK, and what Holdfast does with it. */
 function sdkPathEntry(holdfast: string, sdk: string, names: readonly string[]): string {

@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -194,22 +195,57 @@ test('a bundle with the fast path has the class of the SDK that parses the owner
   }
 });
 
-test('the languages of Zod are in a file beside the bundle, also of a server that imports { z }', async () => {
+test.each([
+  ['{ z }', `import { z } from 'zod';`, 290_000],
+  ['* as z', `import * as z from 'zod/v4';`, 280_000],
+])('a server that imports %s loads languages, messages and the conversion of Zod on demand', async (_, zod, most) => {
   link('zod');
   write({
     'src/server.ts': serverOf(
-      `import { z } from 'zod'; const schema = z.object({ count: z.number() });`,
+      `${zod} const schema = z.object({ count: z.int().min(2) }).describe('things');`,
       `[
-        schema.safeParse({ count: 1 }).success,
+        schema.safeParse({ count: 2 }).success,
         z.locales.de().localeError({ code: 'invalid_type', expected: 'string', input: 1 }),
+        schema.safeParse({}).error.issues[0].message,
+        [schema.toJSONSchema(), z.toJSONSchema(schema), schema['~standard'].jsonSchema.input({ target: 'draft-07' })]
+          .map(({ description, properties }) => description + properties.count.minimum),
+        new z.core.JSONSchemaGenerator().process(z.union([z.email(), z.null()])).anyOf.map(({ type }) => type),
+        schema.shape.count.minValue,
       ]`,
     ),
   });
   const deployment = await deploy();
   try {
-    const value = [true, 'Ungültige Eingabe: erwartet string, erhalten Zahl'];
-    expect(await deployment.expectProbe(value)).toContain('./zod-locales.cjs');
-    expect(statSync(deployment.bundle).size).toBeLessThan(320_000);
+    const value = [
+      true,
+      'Ungültige Eingabe: erwartet string, erhalten Zahl',
+      'Invalid input: expected number, received undefined',
+      ['things2', 'things2', 'things2'],
+      ['string', 'null'],
+      2,
+    ];
+    const required = await deployment.expectProbe(value);
+    expect(required.filter((name) => name.startsWith('./zod-')).sort()).toEqual(
+      ['english', 'json-schema', 'locales'].map((part) => `./zod-${part}.cjs`),
+    );
+    expect(statSync(deployment.bundle).size).toBeLessThan(most);
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('a server whose project has another copy of Zod than the MCP SDK uses its own', async () => {
+  cpSync(join(root, 'node_modules/zod'), join(project, 'node_modules/zod'), { recursive: true });
+  write({
+    'node_modules/zod/v4/core/versions.js': `export const version = { major: 4, minor: 6, patch: 'own' };`,
+    'src/server.ts': serverOf(
+      `import { z } from 'zod';`,
+      `[z.string()._zod.version.patch, z.string().toJSONSchema().type]`,
+    ),
+  });
+  const deployment = await deploy();
+  try {
+    expect(await deployment.expectProbe(['own', 'string'])).not.toContain('./zod-json-schema.cjs');
   } finally {
     await deployment.close();
   }
