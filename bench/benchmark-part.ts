@@ -7,11 +7,13 @@ export type Bench = {
   /** The cloud assembly under measurement. */
   assembly: string;
   services: LocalServices;
-  /** The number of fresh processes for each cold figure, which is their median. */
+  /** The number of fresh processes for each cold and warm figure, which is their median. */
   rounds: number;
   short: boolean;
   /** The implementations to compare with. */
   built: Built[];
+  /** The folder of `assemblyWithTwentyTools`, which is synthesized once. */
+  twentyTools(): Promise<string>;
   environmentOf(candidate: Built): Record<string, string>;
   progress(text: string): void;
 };

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { freePort } from '../local/free-port.ts';
-import type { Bench, Comparison, Outcome } from './benchmark-part.ts';
+import type { Bench, Outcome } from './benchmark-part.ts';
+import { asJson, asMarkdown, asText, type Results, withResults } from './benchmark-results.ts';
+import { assemblyWithTwentyTools } from './built-assembly.ts';
 import {
   authorizerCandidates,
   type Built,
@@ -13,7 +18,7 @@ import {
 } from './candidates.ts';
 import { cold } from './cold.ts';
 import { callers, reload, start, synth, tests } from './developer-commands.ts';
-import { type Figure, isMet, ratioOf, spreadOf } from './figure.ts';
+import { inTableOrder, isMet } from './figure.ts';
 import { assemblyOfSources } from './harness/assembly.ts';
 import { instructions } from './instructions.ts';
 import { startLocalServices } from './local-services.ts';
@@ -21,7 +26,6 @@ import { price } from './price.ts';
 import { startRedis } from './redis-server.ts';
 import { sizes } from './sizes.ts';
 import { store } from './table-requests.ts';
-import { aligned, figureRows, figuresTable, markdownTable, shown } from './text-columns.ts';
 import { warm } from './warm.ts';
 
 const usage = `Measures the deployed functions, a straightforward implementation of the same task (G), and peers:
@@ -30,10 +34,11 @@ npm run bench [-- options]
   --part <name>    measures this part only; may be repeated: sizes, cold, warm, store, price,
                    instructions (needs valgrind), synth, start, reload, callers,
                    tests; peers: cold and warm with all peers. Default: all except tests
-  --short          fewer rounds and peers, in less than two minutes; instructions, synth, start,
-                   reload and callers only on request
-  --rounds <n>     fresh processes for each cold figure (15; 7 with --short)
-  --markdown       prints the tables of docs/performance.md
+  --short          fewer rounds, no peers, instructions counted once, in less than two minutes;
+                   synth, start, reload and callers only on request
+  --rounds <n>     fresh processes for each cold and warm figure (15; 7 with --short)
+  --markdown       prints the results of docs/performance.md
+  --save           writes them into docs/performance.md as well
   --json           prints one JSON object
   --help           prints this text
 
@@ -54,6 +59,8 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
   tests,
 };
 
+const page = join(import.meta.dirname, '../docs/performance.md');
+
 /** The candidates of the short mode. */
 const shortCandidates = ['empty', 'G', 'strong-G', 'stock'];
 
@@ -66,6 +73,7 @@ function readOptions() {
         short: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         markdown: { type: 'boolean', default: false },
+        save: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -76,7 +84,7 @@ function readOptions() {
     if (unknown !== undefined)
       throw new Error(`--part is ${unknown}: use one of ${Object.keys(parts).join(', ')}, peers`);
     const usual = short
-      ? ['sizes', 'cold', 'warm', 'store', 'price']
+      ? ['sizes', 'cold', 'warm', 'store', 'price', 'instructions']
       : Object.keys(parts).filter((name) => name !== 'tests');
     const rounds = Number(values.rounds ?? (short ? 7 : 15));
     if (!(Number.isInteger(rounds) && rounds > 0))
@@ -93,21 +101,29 @@ const progress = (text: string) => {
 };
 
 async function main(): Promise<void> {
-  const { chosen, short, rounds, json, markdown, help, withPeers } = readOptions();
+  const { chosen, short, rounds, json, markdown, save, help, withPeers } = readOptions();
   if (help) return void process.stdout.write(usage);
-  const startedAt = performance.now();
+  const [loadBefore = 0] = loadavg();
+  const seconds: Record<string, number> = {};
+  const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    const result = await work();
+    seconds[part] = (performance.now() - startedAt) / 1000;
+    return result;
+  };
   const cleanups: (() => unknown)[] = [];
   try {
-    const { bench, missing } = await prepare({ chosen, short, rounds, withPeers: withPeers === true }, cleanups);
+    const options = { chosen, short, rounds, withPeers: withPeers === true };
+    const { bench, missing } = await timed('preparation', () => prepare(options, cleanups));
     const outcomes: Outcome[] = [];
-    for (const name of chosen) outcomes.push(await parts[name]!(bench));
-    const figures = outcomes.flatMap((outcome) => outcome.figures);
+    for (const name of chosen) outcomes.push(await timed(name, () => parts[name]!(bench)));
+    const figures = inTableOrder(outcomes.flatMap((outcome) => outcome.figures));
     const comparisons = outcomes.flatMap((outcome) => outcome.comparisons ?? []);
     missing.push(...outcomes.flatMap((outcome) => outcome.missing ?? []));
-    const seconds = (performance.now() - startedAt) / 1000;
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    const print = json ? asJson : markdown ? asMarkdown : asText;
-    process.stdout.write(print(figures, comparisons, missing, seconds));
+    const results: Results = { figures, comparisons, missing, rounds, loadBefore, seconds };
+    process.stdout.write((json ? asJson : markdown ? asMarkdown : asText)(results));
+    if (save) writeFileSync(page, withResults(readFileSync(page, 'utf8'), asMarkdown(results)));
     process.exitCode = figures.some((figure) => isMet(figure) === false) ? 1 : 0;
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -148,48 +164,13 @@ async function prepare(
     PATH: process.env.PATH ?? '',
     ...environment,
   });
-  return { bench: { assembly, services, rounds, short, built, environmentOf, progress }, missing };
-}
-
-const cellsOf = ({ columns, rows }: Comparison): string[][] => [
-  ['', ...columns],
-  ...rows.map(({ name, values }) => [name, ...values.map((value) => (value === undefined ? '' : shown(value)))]),
-];
-
-function asMarkdown(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
-  return [
-    `Node ${process.version}, ${process.platform} ${process.arch}, ${seconds.toFixed(0)} seconds.`,
-    markdownTable(figureRows(figures)),
-    ...comparisons.flatMap((each) => [`### ${each.title}`, markdownTable(cellsOf(each))]),
-    ...missing.map(({ name, reason }) => `Not measured: ${name} (${reason}).`),
-  ]
-    .join('\n\n')
-    .concat('\n');
-}
-
-function asText(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
-  const tables = comparisons.map((each) => `${each.title}\n${aligned(cellsOf(each))}`);
-  const absent = missing.map(({ name, reason }) => `  ${name}: ${reason}`);
-  const missed = figures.filter((figure) => isMet(figure) === false);
-  return [
-    ...tables,
-    figuresTable(figures),
-    ...(absent.length > 0 ? [`Not measured\n${absent.join('\n')}`] : []),
-    missed.length === 0
-      ? 'All measured budgets are met.'
-      : `Missed budgets: ${missed.map(({ what }) => what).join('; ')}.`,
-    `Node ${process.version}, ${process.platform} ${process.arch}, ${seconds.toFixed(0)} s\n`,
-  ].join('\n\n');
-}
-
-function asJson(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
-  const judged = figures.map((figure) => ({
-    ...figure,
-    ratio: ratioOf(figure),
-    spread: spreadOf(figure),
-    met: isMet(figure),
-  }));
-  return `${JSON.stringify({ node: process.version, seconds, figures: judged, comparisons, missing })}\n`;
+  let withTwentyTools: Promise<string> | undefined;
+  const twentyTools = () => {
+    withTwentyTools ??= assemblyWithTwentyTools();
+    return withTwentyTools;
+  };
+  cleanups.push(async () => withTwentyTools && rmSync(await withTwentyTools, { recursive: true, force: true }));
+  return { bench: { assembly, services, rounds, short, built, twentyTools, environmentOf, progress }, missing };
 }
 
 main().catch((error) => {

@@ -8,7 +8,7 @@ const { pathToFileURL } = require('node:url');
 const { writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
-const { file, handler: name, requests, timerFactor = 1 } = JSON.parse(process.env.BENCH);
+const { file, handler: name, requests, timerFactor = 1, isCounted = false } = JSON.parse(process.env.BENCH);
 delete process.env.BENCH;
 
 const { setTimeout: startTimer } = globalThis;
@@ -58,13 +58,18 @@ function sessionOf(headers) {
   return Object.entries(headers).find(([key]) => key.toLowerCase() === 'mcp-session-id')?.[1];
 }
 
+/** Callgrind writes its count when this native function of Node.js is entered, and begins again (`countInstructions`). */
+const mark = () => isCounted && process.umask();
+
 async function main() {
+  mark();
   const cpuStart = process.cpuUsage();
   const start = now();
   // The runtime client requires CommonJS and imports ES modules (`_tryRequire` in its `src/UserFunction.js`).
   const module = file.endsWith('.cjs') ? require(file) : await import(pathToFileURL(file));
   const handler = module[name];
   const loadMs = now() - start;
+  mark();
 
   let session;
   const answers = [];
@@ -87,6 +92,7 @@ async function main() {
       }
       const { user, system } = process.cpuUsage(cpu);
       times.sort();
+      mark();
       figures.push({ p50Us: times[count >> 1] * 1000, cpuUs: (user + system) / count });
     }
     answers.push(figures);

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -10,8 +12,6 @@ export type Specification = {
   /** Name of its export. */
   handler: string;
   requests: Requests[];
-  /** Multiplies the delays of timers, for a process that runs much slower than its clock. @default 1 */
-  timerFactor?: number;
 };
 
 /** One event, sent repeatedly. Every event carries the session id of an earlier response. */
@@ -19,7 +19,7 @@ export type Requests = {
   /** JSON. */
   event: string;
   /** The number of sequential requests in each segment. Each segment has its own figures. */
-  segments: number[];
+  segments: readonly number[];
   /** The first response of each segment must contain this text. */
   expect: string;
 };
@@ -43,34 +43,48 @@ const script = join(import.meta.dirname, 'function-process.cjs');
  * @throws Error with the output of the process if it fails
  */
 export async function runFresh(specification: Specification, environment: Record<string, string>): Promise<Run> {
-  const { result } = await runProcess([process.execPath, script], specification, environment);
-  return JSON.parse(result) as Run;
+  return JSON.parse(await runProcess([process.execPath, script], specification, environment)) as Run;
 }
 
 /**
- * The instructions of the process, by callgrind of valgrind. They repeat to three hundredths, whatever else the machine does.
- * Under callgrind Node.js compiles some built-in modules, which it otherwise takes from its code cache. Time limits of the
- * function are longer, so that it repeats no request that callgrind slows down.
+ * Counts instructions by callgrind of valgrind: of the load of the function, and of each segment of requests. They repeat to
+ * three hundredths, whatever else the machine does. Under callgrind Node.js compiles some built-in modules, which it otherwise
+ * takes from its code cache. Time limits of the function are longer, so that it repeats no request that callgrind slows down.
  *
  * @param flags of Node.js. `--single-threaded` counts no work of other threads, and invalidates that cache.
- * @throws Error if valgrind is missing or the process fails
+ * @throws Error if valgrind or the symbols of Node.js are missing, or if the process fails
  */
 export async function countInstructions(
   specification: Specification,
   environment: Record<string, string>,
   flags: string[] = [],
-): Promise<number> {
-  const callgrind = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
-  const command = [...callgrind, process.execPath, ...flags, script];
-  const { errors } = await runProcess(command, { ...specification, timerFactor: 100 }, environment);
-  return Number(/Collected : (\d+)/.exec(errors)![1]);
+): Promise<{ load: number; segments: number[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-callgrind-'));
+  const counts = join(folder, 'counts');
+  // `mark` of function-process.cjs calls this function.
+  const options = [`--callgrind-out-file=${counts}`, '--dump-before=node::Umask*'];
+  const command = ['valgrind', '--tool=callgrind', ...options, process.execPath, ...flags, script];
+  const countOf = (part: number) => Number(/^totals: (\d+)$/m.exec(readFileSync(`${counts}.${part}`, 'utf8'))![1]);
+  try {
+    await runProcess(command, { ...specification, timerFactor: 100, isCounted: true }, environment);
+    // The first part is the start of the process.
+    const parts = readdirSync(folder).filter((name) => name.startsWith('counts.')).length - 1;
+    if (parts < 1) throw new Error(`callgrind finds no symbols in ${process.execPath}: use a build of nodejs.org`);
+    const [load, ...segments] = Array.from({ length: parts }, (_, part) => countOf(part + 2));
+    return { load: load!, segments };
+  } catch (error) {
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw isAbsent ? new Error('the PATH has no valgrind', { cause: error }) : error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function runProcess(
   [program, ...parameters]: string[],
-  specification: Specification,
+  specification: Specification & { timerFactor?: number; isCounted?: true },
   environment: Record<string, string>,
-): Promise<{ result: string; errors: string }> {
+): Promise<string> {
   const child = spawn(program!, parameters, {
     env: { PATH: process.env.PATH, ...environment, BENCH: JSON.stringify(specification) },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -79,5 +93,5 @@ async function runProcess(
   const [errors, result] = await Promise.all([text(child.stderr!), text(child.stdio[3] as Readable), ended]);
   if (child.exitCode !== 0)
     throw new Error(`${specification.file}: ${errors.trim().split('\n').slice(0, 6).join('\n')}`);
-  return { result, errors };
+  return result;
 }

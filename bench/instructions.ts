@@ -1,98 +1,80 @@
-import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Bench, Outcome } from './benchmark-part.ts';
-import { assemblyWithTwentyTools } from './built-assembly.ts';
 import { firstLine } from './candidates.ts';
-import { coldStarters } from './cold.ts';
-import type { Figure } from './figure.ts';
-import { countInstructions } from './function-process.ts';
-import { warmStarters } from './warm.ts';
+import { coldFigures, coldStarters, coldWorkers } from './cold.ts';
+import { countInstructions, type Specification } from './function-process.ts';
+import { EARLY_SEGMENTS, warmFigures, warmStarters } from './warm.ts';
 
 const MILLION = 1e6;
 
-/** The instructions of a warm request: those of a run with more requests, without those of a run with fewer. */
-const FEWER = 20;
-const MORE = 70;
+/** Each process is counted so often, since two counts differ by up to three hundredths. */
+const ROUNDS = 3;
 
-const coldCandidates = ['empty', 'ours', 'modern', 'authorizer', 'key-set-source', 'key-set', 'G', 'strong-G'] as const;
-type ColdCandidate = (typeof coldCandidates)[number];
+type Counts = Awaited<ReturnType<typeof countInstructions>>;
 
-/** Instructions in place of times. They need one run each, and callgrind of valgrind. */
+/** A process under callgrind, and the count that belongs to a figure. */
+type Count = {
+  id: string;
+  specification: Specification;
+  environment: Record<string, string>;
+  flags?: string[];
+  of: (counts: Counts) => number;
+};
+
+/** Instructions in place of times. They need callgrind of valgrind. */
 export async function instructions(bench: Bench): Promise<Outcome> {
-  const { progress } = bench;
   try {
-    progress('instructions of cold starts');
-    const cold = await coldInstructions(bench);
-    progress('instructions of warm requests');
-    return { figures: [...coldFigures(cold), ...(await warmFigures(bench))] };
+    const millions = await countAll([...coldCounts(bench), ...warmCounts(bench, await bench.twentyTools())], bench);
+    const unit = { measure: 'instructions', unit: 'M' } as const;
+    return {
+      figures: [
+        ...coldFigures(unit, (id) => millions.get(id) ?? []),
+        ...warmFigures(unit, (id, scenario) => millions.get(`${id} ${scenario}`)!),
+      ],
+    };
   } catch (error) {
-    return { figures: [], missing: [{ name: 'instructions', reason: firstLine(error) }] };
+    const name = 'instructions, so CPU time has their budgets';
+    return { figures: [], missing: [{ name, reason: firstLine(error) }] };
   }
 }
 
-/** Without those of the start of the process. */
-async function coldInstructions(bench: Bench): Promise<Record<ColdCandidate, number>> {
-  const counted: Partial<Record<ColdCandidate, number>> = {};
-  for (const { id, specification, environment } of coldStarters(bench)) {
-    if (!isColdCandidate(id)) continue;
-    bench.progress(`instructions of cold starts: ${id}`);
-    counted[id] = await countInstructions(specification, environment);
-  }
-  const { empty = 0 } = counted;
-  const all = coldCandidates.map((id) => [id, (counted[id]! - empty) / MILLION]);
-  return Object.fromEntries(all) as Record<ColdCandidate, number>;
+/** From the load to the last response. */
+const coldCounts = (bench: Bench): Count[] =>
+  coldStarters(bench)
+    .filter(({ id }) => coldWorkers(bench.short).includes(id))
+    .map((starter) => ({ ...starter, of: ({ load, segments }) => segments.reduce((sum, each) => sum + each, load) }));
+
+/** A request of the last segment. */
+function warmCounts(bench: Bench, assembly: string): Count[] {
+  const [, counted] = EARLY_SEGMENTS;
+  return warmStarters(bench, assembly)
+    .filter(({ id }) => id === 'ours' || id === 'stock')
+    .map(({ id, scenario, specification, environment }) => ({
+      id: `${id} ${scenario.id}`,
+      specification: specification(EARLY_SEGMENTS),
+      environment,
+      flags: ['--single-threaded'],
+      of: ({ segments }) => segments.at(-1)! / counted,
+    }));
 }
 
-const isColdCandidate = (id: string): id is ColdCandidate => (coldCandidates as readonly string[]).includes(id);
-
-function coldFigures(cold: Record<ColdCandidate, number>): Figure[] {
-  const figure = (what: string, ours: number, reference: 'G' | 'strong-G' = 'G', atMost?: number): Figure => ({
-    what: `instructions, ${what}`,
-    unit: 'M',
-    ours,
-    reference: { name: reference === 'G' ? 'G' : 'G, fast', value: cold[reference] },
-    ...(atMost !== undefined && { budget: { atMost, of: 'ratio' } }),
-  });
-  const chain = cold.authorizer + cold.ours;
-  return [
-    figure('cold start, MCP function', cold.ours, 'G', 0.32),
-    figure('cold start, MCP function', cold.ours, 'strong-G'),
-    figure('cold start, MCP function, 2026 era', cold.modern, 'G', 0.32),
-    figure('cold chain, key set at the edge', chain, 'G', 0.5),
-    figure('cold chain, key set at the edge', chain, 'strong-G'),
-    figure('cold chain, key set from a cold OAuth function', chain + cold['key-set-source']),
-    figure('cold start, authorizer with the fetch of the key set', cold.authorizer),
-    figure('the fetch of the key set alone', cold['key-set']),
-  ];
-}
-
-async function warmFigures(bench: Bench): Promise<Figure[]> {
-  const assembly = await assemblyWithTwentyTools();
-  try {
-    const figures: Figure[] = [];
-    const starters = warmStarters(bench, assembly);
-    for (const { scenario, ...ours } of starters.filter(({ id }) => id === 'ours')) {
-      bench.progress(`instructions of warm requests: ${scenario.name}`);
-      const stock = starters.find((each) => each.id === 'stock' && each.scenario === scenario)!;
-      figures.push({
-        what: `instructions, warm ${scenario.name}, 20 tools`,
-        unit: 'M',
-        ours: await eachOf(ours),
-        reference: { name: 'stock', value: await eachOf(stock) },
-        budget: { atMost: scenario.budget, of: 'ratio' },
-      });
+/** Counts on all processors: other load does not change instructions. @returns millions by id, in the order of the rounds */
+async function countAll(wanted: Count[], { short, progress }: Bench): Promise<Map<string, number[]>> {
+  const queue = Array.from({ length: short ? 1 : ROUNDS }, () => wanted).flat();
+  const { length } = queue;
+  const millions = new Map<string, number[]>();
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { id, specification, environment, flags, of } = next;
+      progress(`instructions, ${length - queue.length} of ${length}: ${id}`);
+      const counts = await countInstructions(specification, environment, flags);
+      millions.set(id, [...(millions.get(id) ?? []), of(counts) / MILLION]);
     }
-    return figures;
+  };
+  try {
+    await Promise.all(Array.from({ length: availableParallelism() }, work));
   } finally {
-    rmSync(assembly, { recursive: true, force: true });
+    queue.length = 0;
   }
-}
-
-type Counted = Pick<ReturnType<typeof warmStarters>[number], 'specification' | 'environment'>;
-
-async function eachOf({ specification, environment }: Counted): Promise<number> {
-  const [fewer, more] = [
-    await countInstructions(specification([FEWER]), environment, ['--single-threaded']),
-    await countInstructions(specification([MORE]), environment, ['--single-threaded']),
-  ];
-  return (more - fewer) / (MORE - FEWER) / MILLION;
+  return millions;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Bench, Outcome } from './benchmark-part.ts';
@@ -9,7 +9,30 @@ const scriptsBeside = (file: string) =>
     .filter((name) => /\.[cm]?js$/.test(name))
     .map((name) => join(dirname(file), name));
 
-/** The sizes of the deployed bundles. A KB is 1,024 bytes. */
+/** The functions without a budget, and their names in the table. */
+const others = { OAuth: 'OAuth function', Dashboard: 'dashboard function', Rollup: 'aggregation job' };
+
+/** Bytes on the disk, with hard links counted once and without the caches of programs. */
+function diskBytesOf(folder: string): number {
+  const counted = new Map<number, number>();
+  const count = (path: string) => {
+    const { ino, blocks } = lstatSync(path);
+    counted.set(ino, blocks * 512);
+  };
+  const visit = (inside: string) => {
+    count(inside);
+    for (const entry of readdirSync(inside, { withFileTypes: true })) {
+      if (entry.name === '.cache') continue;
+      const path = join(inside, entry.name);
+      if (entry.isDirectory()) visit(path);
+      else count(path);
+    }
+  };
+  visit(folder);
+  return [...counted.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** The sizes of the deployed bundles and of the installed packages. A KB is 1,024 bytes. */
 export async function sizes({ services, assembly, built }: Bench): Promise<Outcome> {
   const kilobytes = (file: string) => statSync(file).size / 1024;
   const mcp = deployed(services.template, assembly, 'Mcp').file;
@@ -32,11 +55,16 @@ export async function sizes({ services, assembly, built }: Bench): Promise<Outco
         budget: { atMost: 460, of: 'ours' },
       },
       { what: 'bundle, authorizer', unit: 'KB', ours: kilobytes(authorizer), budget: { atMost: 40, of: 'ours' } },
-      ...['OAuth', 'Dashboard', 'Rollup'].map((construct) => ({
-        what: `bundle, function ${construct}`,
+      ...Object.entries(others).map(([construct, name]) => ({
+        what: `bundle, ${name}`,
         unit: 'KB' as const,
         ours: kilobytes(deployed(services.template, assembly, construct).file),
       })),
+      {
+        what: 'node_modules after npm ci',
+        unit: 'MB',
+        ours: diskBytesOf(join(import.meta.dirname, '../node_modules')) / 1024 ** 2,
+      },
     ],
   };
 }

@@ -21,12 +21,12 @@ export const shown = (value: number): string =>
 
 /** The head and a row for each figure. */
 export const figureRows = (figures: readonly Figure[]): string[][] => [
-  ['', 'Holdfast', 'compared with', 'ratio', 'half of the rounds', 'budget', ''],
+  ['', 'Holdfast', 'compared with', 'ratio', 'range', 'budget', ''],
   ...figures.map((figure) => {
-    const { what, unit, ours, reference, budget } = figure;
+    const { what, measure, unit, ours, reference, budget } = figure;
     const [ratio, spread, met] = [ratioOf(figure), spreadOf(figure), isMet(figure)];
     return [
-      what,
+      measure === undefined ? what : `${what}, ${measure}`,
       `${shown(ours)} ${unit}`.trimEnd(),
       reference ? `${shown(reference.value)} ${unit} (${reference.name})` : '',
       ratio === undefined ? '' : ratio.toFixed(2),

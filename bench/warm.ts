@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import type { Bench, Comparison, Outcome } from './benchmark-part.ts';
-import { assemblyWithTwentyTools, deployed } from './built-assembly.ts';
+import { deployed } from './built-assembly.ts';
 import { firstLine, type Missing } from './candidates.ts';
 import type { Figure } from './figure.ts';
 import { type Run, runFresh, type Specification } from './function-process.ts';
@@ -9,13 +8,12 @@ import { templateOf } from './local-services.ts';
 import { median, shuffled } from './median.ts';
 
 /** Requests by segment: the first ones, which do not count, and those of a typical life of a function on Lambda. */
-const EARLY_SEGMENTS = [20, 50];
+export const EARLY_SEGMENTS = [20, 50] as const;
 const EARLY = 1;
 /** Until the code is compiled, and afterwards. These requests take long, and belong to every fifth round. */
 const STEADY_SEGMENTS = [...EARLY_SEGMENTS, 1930, 200];
 const STEADY = 3;
 const STEADY_EVERY = 5;
-const ROUNDS = 15;
 
 const scenarios = [
   {
@@ -46,12 +44,7 @@ const legacyOnly = ['v1', 'raw', 'fastmcp-edge'];
  */
 export async function warm(bench: Bench): Promise<Outcome> {
   bench.progress('building Holdfast with twenty tools');
-  const assembly = await assemblyWithTwentyTools();
-  try {
-    return await measure(bench, assembly);
-  } finally {
-    rmSync(assembly, { recursive: true, force: true });
-  }
+  return measure(bench, await bench.twentyTools());
 }
 
 /** A scenario of one candidate. */
@@ -59,11 +52,11 @@ export type WarmStarter = {
   id: string;
   name: string;
   scenario: (typeof scenarios)[number];
-  specification: (segments: number[]) => Specification;
+  specification: (segments: readonly number[]) => Specification;
   environment: Record<string, string>;
 };
 
-/** @param assembly of `assemblyWithTwentyTools` */
+/** @param assembly of `Bench.twentyTools` */
 export function warmStarters({ services, built, short, environmentOf }: Bench, assembly: string): WarmStarter[] {
   const mcp = deployed(templateOf(assembly, services.publicUrl), assembly, 'Mcp');
   const item = { pk: `G#${services.caller.grant}`, sk: '-', ...grantOf(services.caller) };
@@ -85,7 +78,7 @@ export function warmStarters({ services, built, short, environmentOf }: Bench, a
         id,
         name,
         scenario,
-        specification: (segments: number[]) => ({
+        specification: (segments: readonly number[]) => ({
           file,
           handler,
           requests: [
@@ -99,13 +92,13 @@ export function warmStarters({ services, built, short, environmentOf }: Bench, a
 }
 
 async function measure(bench: Bench, assembly: string): Promise<Outcome> {
-  const { short, progress } = bench;
+  const { short, rounds, progress } = bench;
   const starters = warmStarters(bench, assembly);
   const runs = new Map<string, Run[]>();
   const missing: Missing[] = [];
   const failed = new Set<string>();
-  for (let round = 1; round <= ROUNDS; round++) {
-    progress(`warm requests, round ${round} of ${ROUNDS}`);
+  for (let round = 1; round <= rounds; round++) {
+    progress(`warm requests, round ${round} of ${rounds}`);
     const segments = !short && round % STEADY_EVERY === 0 ? STEADY_SEGMENTS : EARLY_SEGMENTS;
     // The candidates of one scenario follow one another: other load on the machine affects them alike.
     const inOrder = shuffled(scenarios).flatMap(({ id }) =>
@@ -126,18 +119,30 @@ async function measure(bench: Bench, assembly: string): Promise<Outcome> {
   }
   const values = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') =>
     (runs.get(`${id} ${scenario}`) ?? []).flatMap(({ answers }) => answers[1]![segment]?.[value] ?? []);
-  return { figures: figuresOf(values), comparisons: comparisons(starters, values), missing };
+  const cpuTimes = warmFigures({ measure: 'CPU time', unit: 'µs' }, (id, scenario) =>
+    values(id, scenario, EARLY, 'cpuUs'),
+  );
+  return { figures: cpuTimes, comparisons: comparisons(starters, values), missing };
 }
 
 /** The values of the rounds. */
 type Lookup = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') => number[];
 
-const figuresOf = (values: Lookup): Figure[] =>
+/**
+ * The figures of all scenarios by one measure.
+ *
+ * @param valuesOf the measurements of a candidate, in the order of the rounds
+ */
+export const warmFigures = (
+  { measure, unit }: Pick<Figure, 'measure' | 'unit'>,
+  valuesOf: (id: string, scenario: string) => readonly number[],
+): Figure[] =>
   scenarios.map(({ id, name, budget }) => {
-    const [ours, stock] = ['ours', 'stock'].map((each) => values(each, id, EARLY, 'cpuUs')) as [number[], number[]];
+    const [ours, stock] = [valuesOf('ours', id), valuesOf('stock', id)];
     return {
-      what: `warm ${name}, 20 tools, CPU time of requests 21–70`,
-      unit: 'µs',
+      what: `warm ${name}, 20 tools`,
+      measure: measure!,
+      unit,
       ours: median(ours),
       reference: { name: 'stock', value: median(stock), ratios: ours.map((each, round) => each / stock[round]!) },
       budget: { atMost: budget, of: 'ratio' },

@@ -20,6 +20,7 @@ const ITEM_OVERHEAD_BYTES = 100;
 /** The lines `START`, `END` and `REPORT` of each invocation, of the length in Lambda's documentation. */
 const PLATFORM_LINES_BYTES = 75 + 53 + 170;
 
+export const INITIALIZATION = 'Lambda, initialization (estimated)';
 export const REVOCATION_SCHEDULE = 'schedule of revocations at the identity provider';
 /** Of a run that finds nothing: queries in parallel. */
 const REVOCATION_RUN_MILLISECONDS = 20;
@@ -101,7 +102,7 @@ export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic
     { what: 'Lambda, MCP function', uses: runs(stack, 'Mcp', calls, milliseconds, traffic.memory) },
     { what: 'Lambda, authorizer', uses: runs(stack, 'Authorizer', authorizations, traffic['authorizer-milliseconds']) },
     {
-      what: 'Lambda, initialization (estimated)',
+      what: INITIALIZATION,
       uses: [
         ...durations(stack, 'Mcp', coldStarts, traffic['cold-start-milliseconds'], traffic.memory),
         ...durations(stack, 'Authorizer', coldStarts, traffic['authorizer-cold-start-milliseconds']),

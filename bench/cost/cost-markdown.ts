@@ -69,16 +69,19 @@ function savings(calls: readonly Line[], callsSum: number): string {
   const dollars = (...names: string[]) => sumOf(calls.filter(({ what }) => names.includes(what)));
   const [reads, logs] = [dollars('DynamoDB, reads of session and grant'), dollars('logs')];
   const withoutGateway = callsSum - dollars('API Gateway', 'Lambda, authorizer');
-  return `- **The log class Infrequent Access**, the setting [\`accessLogClass\`](settings.md): $${money(logs / 2)} less. CloudWatch cannot change the class of a log group, so an existing
-  deployment keeps the class of its log.
-- **Eventually consistent reads of the session**, beside a consistent read of the grant: $${money(reads / 4)} less. DynamoDB has one consistency for the
-  items of a table in a \`BatchGetItem\`; PartiQL has one for each statement of a batch. But a session that its client or an operator has ended
-  would be accepted a moment longer, where MCP demands 404, and a log level or a subscription would not apply to the next request.
-- **A function URL in place of API Gateway**: about $${money(withoutGateway)}, with the token verified in the MCP function. Lambda renames
-  \`WWW-Authenticate\` of a function URL, and CloudFront does not run a function for a 401 that could restore it, so clients without a token find no
-  sign-in. CloudFront signs requests to a function URL only if clients send the digest of their body, which MCP clients do not,
-  so the URL would be public. Every request without a token, and every request that a rate limit would reject, would start and pay the
-  MCP function. There would be no throttle, no access log and no AWS WAF in the region.`;
+  return `- **The log class Infrequent Access**, the setting [\`accessLogClass\`](settings.md): $${money(logs / 2)} less. That class has [fewer
+  features](operate.md#the-class-of-the-access-log): two widgets of the CloudWatch dashboard stay empty, and there is no live tail. CloudWatch
+  cannot change the class of a log group, so an existing deployment keeps the class of its log.
+- **Eventually consistent reads of the session**, beside a consistent read of the grant: $${money(reads / 4)} less, half a read unit of each call.
+  A \`BatchGetItem\` has one consistency for all items of a table, so the two reads would be two requests in place of one: 0.3 to 0.6 ms of
+  CPU more ([\`performance.md\`](performance.md#optimizations)), and the wait for the slower one. PartiQL has a consistency for each statement of a
+  batch. In both, a session that its client or an operator has ended would be accepted a moment longer, where MCP demands 404, and a
+  log level or a subscription would not apply to the next request.
+- **A function URL in place of API Gateway**: about $${money(withoutGateway)} in place of $${money(callsSum)}, with the token verified in the MCP function. It is
+  not the default because clients would find no sign-in: Lambda renames \`WWW-Authenticate\` of a function URL, and CloudFront does not run
+  a function for a 401 that could restore it. CloudFront signs requests to a function URL only if clients send the digest of their
+  body, which MCP clients do not, so the URL would be public. Every request without a token, and every request that a rate limit would
+  reject, would start and pay the MCP function. There would be no throttle, no access log and no AWS WAF in the region.`;
 }
 
 function assumed(traffic: Traffic, { extensionSeconds }: Stack): string {
