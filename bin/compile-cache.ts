@@ -1,4 +1,5 @@
 import module from 'node:module';
 
-// Imported first: aws-cdk-lib is then loaded from the cache, in half of the time. Node.js before 22.8 has none.
+// `--import` loads this before the app: aws-cdk-lib is then loaded from the cache, in half of the time. Node.js before 22.8
+// has none.
 module.enableCompileCache?.();

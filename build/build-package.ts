@@ -28,6 +28,7 @@ const entries = {
 /** Modules that are found by their paths. What several of them import is in files apart. */
 const programs = [
   'bin/cli',
+  'bin/compile-cache',
   'lib/cdk-api',
   'lambda/server',
   'local/lambda/function-worker',
@@ -154,6 +155,8 @@ function describe() {
           { types: `./${types}.d.ts`, default: `./${code}` },
         ]),
       ),
+      // Has no names to import: the command of a new project's app loads it.
+      './compile-cache': './bin/compile-cache.js',
       './package.json': './package.json',
     },
     // The same for tools and compiler settings that ignore `exports`.

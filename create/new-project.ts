@@ -25,7 +25,7 @@ export function createProject({ folder, language, packageManager, defaults }: Ne
   if (existsSync(folder) && readdirSync(folder).some((file) => file !== '.git')) {
     throw new CreateError(`${folder} is not empty; choose another name, or add to a CDK app with --existing`);
   }
-  const app = language === 'typescript' ? 'node bin/app.ts' : 'node bin/app.js';
+  const app = `node --import holdfast/compile-cache bin/app.${language === 'typescript' ? 'ts' : 'js'}`;
   const shared = readTemplate('shared');
   const files = {
     'package.json': json(packageJson({ name, language, packageManager, defaults })),

@@ -61,7 +61,7 @@ test('a new project requires the versions, and has the feature flags, that Holdf
   expect(devDependencies['aws-cdk']).toBe(`^${clone.devDependencies['aws-cdk']}`);
   expect(engines.node).toBe('>=22.18');
   expect(readJson('my-server/cdk.json')).toEqual({
-    app: 'node bin/app.ts',
+    app: 'node --import holdfast/compile-cache bin/app.ts',
     context: JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')).context,
   });
 });
@@ -73,7 +73,7 @@ test('--javascript writes no TypeScript and installs no compiler', () => {
   const { scripts, devDependencies } = readJson('my-server/package.json');
   expect(Object.keys(devDependencies)).not.toContain('typescript');
   expect(scripts.test).toBe('node --test');
-  expect(readJson('my-server/cdk.json').app).toBe('node bin/app.js');
+  expect(readJson('my-server/cdk.json').app).toBe('node --import holdfast/compile-cache bin/app.js');
   expect(read('my-server/README.md')).not.toContain('.ts');
 });
 

@@ -1,4 +1,4 @@
-import { App, Validations } from 'aws-cdk-lib';
+import { App, Validations } from 'aws-cdk-lib/core';
 import { ChangedTemplateValidation, HoldfastStack, settingsFromContext } from 'holdfast';
 
 const app = new App();
