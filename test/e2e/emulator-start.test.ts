@@ -357,7 +357,7 @@ describe('a change of the sources', () => {
     project = copyProject();
     const { root } = project;
     source = join(root, 'lambda', 'functions', 'oauth.ts');
-    project.edit('cdk.json', 'node bin/holdfast.ts', 'node bin/holdfast.ts && echo run >> .runs');
+    project.edit('cdk.json', ' bin/holdfast.ts', ' bin/holdfast.ts && echo run >> .runs');
     original = readFileSync(source, 'utf8');
     // The option comes before the variable, which is no port.
     const options = ['--json', '--cold', '--in-memory', '--port', '0'];
