@@ -25,6 +25,19 @@ const [OPENING_BRACE, CLOSING_BRACE] = [0x7b, 0x7d];
 
 /** Whether objects and arrays are nested deeper, in text that may be JSON. */
 export function isDeeperThan(deepest: number, text: string): boolean {
+  return hasMoreBrackets(deepest, text) && isNestedDeeper(deepest, text);
+}
+
+/** Most messages have too few brackets to be nested that deep: these are found without a loop over all characters. */
+function hasMoreBrackets(most: number, text: string): boolean {
+  let count = 0;
+  for (const bracket of '[{') {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) if (++count > most) return true;
+  }
+  return false;
+}
+
+function isNestedDeeper(deepest: number, text: string): boolean {
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
