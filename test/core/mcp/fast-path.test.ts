@@ -164,6 +164,10 @@ function registerResources(server: sdk.McpServer, { ResourceTemplate }: Exports,
   server.registerResource('listing', listing, { mimeType: 'text/plain' }, async () => ({ contents: [] }));
 }
 
+/** A getter in the context of each call keeps the objects of that call until the next full garbage collection. */
+const gettersOf = (object: object = {}) =>
+  Object.entries(Object.getOwnPropertyDescriptors(object)).flatMap(([name, { get }]) => (get ? [name] : []));
+
 function createServer(exports: Exports, seen: unknown[], context: ToolContext) {
   const { McpServer } = exports;
   const server = new McpServer(
@@ -178,6 +182,7 @@ function createServer(exports: Exports, seen: unknown[], context: ToolContext) {
     sees(
       'plain',
       JSON.stringify([request, ctx.sessionId, ctx.http?.authInfo?.clientId, ctx.http?.closeSSE !== undefined]),
+      [ctx, ctx.mcpReq, ctx.http].map(gettersOf),
     );
     return text('plain');
   });

@@ -46,7 +46,7 @@ export class LightCall implements RunningCall {
   readonly #continued = Promise.withResolvers<ServerContext>();
   #result: Promise<CallToolResult> | undefined;
   #response: Promise<PendingResponse> | undefined;
-  #abort: AbortController | undefined;
+  readonly #abort = new AbortController();
   #hasEnded = false;
 
   constructor(callback: Callback, options: Options) {
@@ -89,7 +89,7 @@ export class LightCall implements RunningCall {
   readonly continuation: Callback = (...input) => {
     const context = input.at(-1) as ServerContext;
     const { signal } = context.mcpReq;
-    signal.addEventListener('abort', () => this.#controller.abort(signal.reason), { once: true });
+    signal.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true });
     this.#continued.resolve(context);
     return this.#result!;
   };
@@ -125,21 +125,17 @@ export class LightCall implements RunningCall {
     return action(await this.#continued.promise) as Awaited<T>;
   }
 
-  get #controller(): AbortController {
-    this.#abort ??= new AbortController();
-    return this.#abort;
-  }
-
   #createContext(): ServerContext {
     const { request, exchange, capabilities, endsStream } = this.#options;
     const { id, method, meta, envelope } = request;
-    const call = this;
     const later =
       (name: 'send' | 'notify' | 'elicitInput' | 'requestSampling' | 'log') =>
       (...input: unknown[]) =>
         this.#afterHandOver(({ mcpReq }) => (mcpReq[name] as (...each: unknown[]) => unknown)(...input));
     // The SDK sends a client of 2026-07-28 no log unless it requests one, which a plain request does not.
-    const isLogged = !envelope && capabilities().logging !== undefined;
+    const isLogged = () => !envelope && capabilities().logging !== undefined;
+    const log = later('log');
+    // Without getters: V8 keeps those of an object literal, and so this call, until the next full garbage collection.
     const context = {
       sessionId: envelope ? undefined : nameOfSession(exchange.session),
       mcpReq: {
@@ -148,19 +144,15 @@ export class LightCall implements RunningCall {
         _meta: meta,
         ...(envelope && { envelope }),
         requestState: () => undefined,
-        get signal() {
-          return call.#controller.signal;
-        },
+        signal: this.#abort.signal,
         send: later('send'),
         notify: later('notify'),
-        log: isLogged ? later('log') : () => Promise.resolve(),
+        log: (...input: unknown[]) => (isLogged() ? log(...input) : Promise.resolve()),
         elicitInput: later('elicitInput'),
         requestSampling: later('requestSampling'),
       },
       http: {
-        get authInfo() {
-          return authInfo(exchange);
-        },
+        authInfo: authInfo(exchange),
         req: toPlatformRequest(exchange.request),
         closeSSE: endsStream ? () => void this.#afterHandOver(({ http }) => http?.closeSSE?.()) : undefined,
         closeStandaloneSSE: undefined,
