@@ -126,7 +126,7 @@ export class AuditRecorder {
 
   #openCall(audited: AuditedRequest, request: JSONRPCRequest): OpenCall {
     const id = this.#idOf(request.id);
-    return { id, at: this.startedAt, ...callFactsOf(audited, request), bytesIn: sizeOf(request) };
+    return { ...callFactsOf(audited, request), id, at: this.startedAt, bytesIn: sizeOf(request) };
   }
 
   /** Logs the requests that have no response by then as timed out, just before the platform ends the process. */

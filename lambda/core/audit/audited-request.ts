@@ -1,5 +1,6 @@
 import { CLIENT_INFO_META_KEY, type JSONRPCRequest } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
+import { messagesIn } from '../mcp/message-reader.ts';
 import { parentSpanIdOf, traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
@@ -40,7 +41,7 @@ export function remainingBytes({ tool = '', target = '', message = '', ...call }
 
 /** The messages that have a response. Whether they are valid requests is checked elsewhere. */
 export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>
-  ([body].flat() as Partial<JSONRPCRequest>[]).filter(
+  (messagesIn(body) as Partial<JSONRPCRequest>[]).filter(
     (each): each is JSONRPCRequest => typeof each?.method === 'string' && each.id !== undefined,
   );
 
@@ -55,7 +56,7 @@ export function callFactsOf({ request, caller, session, context }: AuditedReques
   return {
     user: caller.user,
     client: caller.client,
-    ...(registeredName !== clientName && { registeredName }),
+    registeredName: registeredName === clientName ? undefined : registeredName,
     clientName,
     clientVersion: boundedText(version, largest.clientVersion),
     grant: caller.grant,

@@ -1,6 +1,7 @@
 import type { JSONRPCRequest } from '@modelcontextprotocol/server';
 import type { Execution, ExecutionStore } from '../mcp/execution.ts';
 import type { McpExchange } from '../mcp/mcp-exchange.ts';
+import { messagesIn } from '../mcp/message-reader.ts';
 import { restoreRequest } from '../mcp/stored-request.ts';
 import { traceOf } from '../mcp/trace.ts';
 import type { Logger } from '../support/logger.ts';
@@ -22,7 +23,7 @@ export async function logEndedCalls(
   try {
     const { request: stored } = await store.loadRequest(execution);
     const { startedAt, body, ...restored } = restoreRequest(stored);
-    const open = ([body].flat() as JSONRPCRequest[]).filter(({ id }) => !execution.answered.includes(id));
+    const open = (messagesIn(body) as JSONRPCRequest[]).filter(({ id }) => !execution.answered.includes(id));
     const trace = traceOf(restored.request.headers, body);
     const audited = { ...restored, body: open, context: { client: context.client, trace } };
     recorder.of(execution, { startedAt, unlessLogged: true }).failed(audited, { outcome });

@@ -4,7 +4,7 @@ import {
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
-import { isPlainNotification, isReserved, MODERN_REVISION } from './fast-path/plain-values.ts';
+import { hasOnly, isPlainNotification, isReserved, MODERN_REVISION } from './fast-path/plain-values.ts';
 import { type McpRequest, ToolRequest, toPlatformRequest } from './mcp-http.ts';
 import { hasMethod } from './message-reader.ts';
 
@@ -13,7 +13,7 @@ import { hasMethod } from './message-reader.ts';
  * negotiates the version, whatever its header says (the SDK rejects a dual-era client that names 2026-07-28 there by mistake),
  * and a batch with an invalid element is still a batch.
  */
-export async function isOfLegacyEra(request: McpRequest, body: unknown): Promise<boolean> {
+export function isOfLegacyEra(request: McpRequest, body: unknown): boolean | Promise<boolean> {
   const version = request.headers.get('mcp-protocol-version') ?? '';
   if (Array.isArray(body)) return version < '2026' && !body.some(claimsVersion);
   if (hasMethod('initialize', body) && version !== MODERN_REVISION && !claimsVersion(body)) return true;
@@ -25,7 +25,7 @@ export async function isOfLegacyEra(request: McpRequest, body: unknown): Promise
  * decides by trying every form of a message; the two commonest forms are decided here: a request that claims no protocol
  * version, and any message that claims one.
  */
-export async function isLegacy(request: McpRequest, body: unknown): Promise<boolean> {
+export function isLegacy(request: McpRequest, body: unknown): boolean | Promise<boolean> {
   const { method } = body as { method?: unknown };
   const claims = claimsVersion(body);
   if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
@@ -61,7 +61,7 @@ function isPlainRequest(message: object): boolean {
     typeof method === 'string' &&
     (typeof id === 'string' || Number.isSafeInteger(id)) &&
     (isRecord(params) ? isPlainMeta(params._meta) : params === undefined) &&
-    Object.keys(message).every((name) => members.includes(name))
+    hasOnly(message, members)
   );
 }
 

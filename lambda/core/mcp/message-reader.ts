@@ -69,6 +69,9 @@ function isTooLarge(raw: string | Uint8Array): boolean {
   return (typeof raw === 'string' ? bytes(raw) : raw).byteLength > LARGEST_MESSAGE;
 }
 
+/** The messages of a body: those of a batch, or the one. */
+export const messagesIn = (body: unknown): readonly unknown[] => (Array.isArray(body) ? body : [body]);
+
 /** Whether the message has this method. */
 export const hasMethod = (method: string, message: unknown): boolean =>
   (message as { method?: unknown } | null)?.method === method;

@@ -13,7 +13,7 @@ import { checkVersion } from './legacy/legacy-message-check.ts';
 import { supportsBatches } from './legacy/protocol-revision.ts';
 import { type McpExchange, type PendingResponse, respond } from './mcp-exchange.ts';
 import { McpHeaders, type McpRequest, McpResponse, ToolRequest } from './mcp-http.ts';
-import { readMessage } from './message-reader.ts';
+import { messagesIn, readMessage } from './message-reader.ts';
 import { checkOrigin } from './origin-check.ts';
 import { checkGroups, checkScopes } from './scope-step.ts';
 import type { ServerStep } from './server-step.ts';
@@ -169,7 +169,7 @@ function admit(
     return { response, outcome: 'protocol-error' };
   }
   const { json, stream } = acceptedForms(request.headers);
-  if (!json && !stream && [message.body].flat().some(isRequest)) {
+  if (!json && !stream && messagesIn(message.body).some(isRequest)) {
     const reason = 'Not Acceptable: Accept excludes application/json and text/event-stream';
     return { response: jsonRpcError(406, -32000, reason, {}, message.body), outcome: 'protocol-error' };
   }

@@ -4,7 +4,7 @@ import type { Caller } from '../access/caller.ts';
 import { resourceMetadataUrl } from '../oauth/endpoints/protected-resource-metadata.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import type { McpRequest, McpResponse } from './mcp-http.ts';
-import { hasMethod } from './message-reader.ts';
+import { hasMethod, messagesIn } from './message-reader.ts';
 
 /**
  * Rejects calls of tools for which the token lacks a scope. In the 2026 era the authorizer has decided by the headers; here
@@ -51,11 +51,15 @@ export function checkGroups(body: unknown, groups: readonly string[], scopes: Sc
 }
 
 /** The tool calls of a message or a batch, with the names of their tools. */
-const toolCallsIn = (body: unknown) =>
-  [body].flat().flatMap((message) => {
-    const { name } = ((message as { params?: unknown } | null)?.params ?? {}) as { name?: unknown };
-    return hasMethod('tools/call', message) && typeof name === 'string' ? [{ message, name }] : [];
-  });
+function toolCallsIn(body: unknown): { message: unknown; name: string }[] {
+  const calls = [];
+  for (const message of messagesIn(body)) {
+    if (!hasMethod('tools/call', message)) continue;
+    const { name } = ((message as { params?: unknown }).params ?? {}) as { name?: unknown };
+    if (typeof name === 'string') calls.push({ message, name });
+  }
+  return calls;
+}
 
 type ToolList = { tools: { name: string }[]; cacheScope?: string };
 
@@ -85,7 +89,7 @@ export function withoutHiddenTools<M extends JSONRPCMessage>(
 const isToolList = (result: object): result is ToolList => 'tools' in result && Array.isArray(result.tools);
 
 const answersToolList = (id: unknown, body: unknown): boolean =>
-  ([body].flat() as { id?: unknown; method?: unknown }[]).some(
+  (messagesIn(body) as { id?: unknown; method?: unknown }[]).some(
     (message) => message?.method === 'tools/list' && message.id === id,
   );
 

@@ -6,6 +6,7 @@ import { nameOfSession } from '../sessions/session.ts';
 import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
+import { messagesIn } from './message-reader.ts';
 import { OutboundMessages } from './outbound-messages.ts';
 import { brandedInfo } from './sdk/branded-info.ts';
 import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf, serverInUse } from './sdk/owner-server.ts';
@@ -87,7 +88,7 @@ export class ServerBuilder {
 
 /** The lists that the messages request from a later page on. */
 function listsWithCursor(body: unknown): string[] {
-  const messages = [body].flat() as { method?: unknown; params?: { cursor?: unknown } }[];
+  const messages = messagesIn(body) as { method?: unknown; params?: { cursor?: unknown } }[];
   return messages.flatMap((message) => {
     const { method, params } = message ?? {};
     return typeof method === 'string' && method.endsWith('/list') && params?.cursor !== undefined ? [method] : [];

@@ -18,19 +18,20 @@ export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: Tabl
   return {
     async recordCall(call, expiresAt, { unlessLogged } = { unlessLogged: false }) {
       // The keys contain these members: the item must fit into one write unit.
-      const { id, at, session, ...rest } = call;
-      const Item = { pk: partition.calls(session), sk: callName(call), type: itemType.call, ...rest, ttl: expiresAt };
+      const inKeys = { id: undefined, at: undefined, session: undefined };
+      const key = { pk: partition.calls(call.session), sk: callName(call) };
+      const Item = { ...call, ...inKeys, ...key, type: itemType.call, ttl: expiresAt };
       const marker = markerItem(call, expiresAt);
       const name = `${marker.pk} ${marker.sk}`;
       const mark = async () => {
-        if (marked.has(name)) return;
         await callTable(dynamodb.put({ TableName, Item: marker }));
         // After this, each active session costs one more write.
         if (marked.size === MOST_REMEMBERED) marked.clear();
         marked.add(name);
       };
       const condition = unlessLogged && { ConditionExpression: 'attribute_not_exists(pk)' };
-      await settleAll([succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()]);
+      const written = succeeded(dynamodb.put({ TableName, Item, ...condition }));
+      await (marked.has(name) ? written : settleAll([written, mark()]));
     },
   };
 }

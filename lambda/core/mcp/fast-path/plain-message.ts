@@ -4,6 +4,7 @@ import {
   areTexts,
   CAPABILITIES_KEY,
   CLIENT_KEY,
+  hasOnly,
   isArguments,
   isPlainCapabilities,
   isPlainImplementation,
@@ -108,19 +109,22 @@ type Read = Pick<PlainRequest, 'id' | 'method'> & {
   params: PlainRequest['params'] & { _meta?: Record<string, unknown> };
 };
 
+const requestMembers = ['jsonrpc', 'id', 'method', 'params'];
+
 /** The id and the form of `_meta` have been checked when the message was read. */
 function readRequest(body: unknown, forms: Record<string, Record<string, Check>>): Read | undefined {
   if (!isRecord(body) || !('id' in body)) return undefined;
-  const { method, id, params = {}, jsonrpc, ...others } = body;
+  const { method, id, params = {}, jsonrpc } = body;
   const form = typeof method === 'string' && Object.hasOwn(forms, method) ? forms[method] : undefined;
-  if (!form || !isRecord(params) || jsonrpc !== '2.0' || Object.keys(others).length > 0) return undefined;
+  if (!form || !isRecord(params) || jsonrpc !== '2.0' || !hasOnly(body, requestMembers)) return undefined;
   return haveForm(params, form) ? { id: id as string | number, method: method as string, params } : undefined;
 }
 
 function haveForm(params: Record<string, unknown>, form: Record<string, Check>): boolean {
-  if (Object.keys(form).some((name) => name !== 'arguments' && !(name in params))) return false;
-  return Object.entries(params).every(([name, value]) => {
-    if (name === '_meta') return isRecord(value);
-    return Object.hasOwn(form, name) && form[name]!(value);
-  });
+  for (const name in form) if (name !== 'arguments' && !(name in params)) return false;
+  for (const name in params) {
+    const isPlain = name === '_meta' ? isRecord : Object.hasOwn(form, name) ? form[name] : undefined;
+    if (!isPlain?.(params[name])) return false;
+  }
+  return true;
 }

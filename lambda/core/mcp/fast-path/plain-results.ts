@@ -1,7 +1,7 @@
 import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
 import { jsonText, keepText } from '../json-text.ts';
 import type { NotedTool, ServerNotes, ToolSchema } from './light-server.ts';
-import { SUPPORTED_PROTOCOL_VERSIONS } from './plain-values.ts';
+import { hasOnly, SUPPORTED_PROTOCOL_VERSIONS } from './plain-values.ts';
 
 /**
  * The results of the fast path, byte for byte as the SDK sends them. Each function returns undefined for a result that the
@@ -104,15 +104,18 @@ export const resourceResult = (result: unknown, era: Era, serverInfo: Implementa
   passedOn(result, ['contents'], era, { ...uncached, ...stated(serverInfo) });
 
 function passedOn(result: unknown, members: string[], era: Era, end: object): Result | undefined {
-  if (!isPlainRecord(result) || Object.keys(result).some((name) => !members.includes(name))) return undefined;
+  if (!isPlainRecord(result) || !hasOnly(result, members)) return undefined;
   return era === 'legacy' ? result : { ...result, resultType: 'complete', ...end };
 }
+
+const resultMembers = ['content', 'structuredContent', 'isError'];
+const textMembers = ['type', 'text'];
 
 /** The members of a result in the order of the SDK's schema. */
 function plainMembers(result: unknown): Result | undefined {
   if (!isPlainRecord(result)) return undefined;
-  const { content, structuredContent, isError, ...others } = result;
-  if (Object.keys(others).length > 0 || !Array.isArray(content)) return undefined;
+  const { content, structuredContent, isError } = result;
+  if (!Array.isArray(content) || !hasOnly(result, resultMembers)) return undefined;
   if (isError !== undefined && typeof isError !== 'boolean') return undefined;
   if (structuredContent !== undefined && !isPlainRecord(structuredContent)) return undefined;
   const texts = content.map(plainText);
@@ -126,8 +129,8 @@ function plainMembers(result: unknown): Result | undefined {
 
 function plainText(content: unknown): object | undefined {
   if (!isPlainRecord(content)) return undefined;
-  const { type, text, ...others } = content;
-  return type === 'text' && typeof text === 'string' && Object.keys(others).length === 0 ? { type, text } : undefined;
+  const { type, text } = content;
+  return type === 'text' && typeof text === 'string' && hasOnly(content, textMembers) ? { type, text } : undefined;
 }
 
 function isPlainRecord(value: unknown): value is Record<string, unknown> {

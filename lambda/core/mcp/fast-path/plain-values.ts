@@ -15,6 +15,12 @@ export const isReserved = (name: string): boolean =>
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Whether the record has no further members. */
+export function hasOnly(record: object, members: readonly string[]): boolean {
+  for (const name in record) if (!members.includes(name)) return false;
+  return true;
+}
+
 export function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
@@ -31,7 +37,7 @@ export const isPlainNotification = (body: Record<string, unknown>): boolean =>
   body.jsonrpc === '2.0' &&
   typeof body.method === 'string' &&
   (body.params === undefined || (isRecord(body.params) && Object.keys(body.params).length === 0)) &&
-  Object.keys(body).every((name) => ['jsonrpc', 'method', 'params'].includes(name));
+  hasOnly(body, ['jsonrpc', 'method', 'params']);
 
 /** Whether it is an implementation with text members alone. */
 export function isPlainImplementation(value: unknown): boolean {
@@ -63,10 +69,12 @@ const isEmpty = (value: unknown) => isRecord(value) && Object.keys(value).length
 /** It has been parsed from JSON. */
 const isJsonObject = (value: unknown) => isRecord(value) && !Object.hasOwn(value, '__proto__');
 
+const initializeMembers = ['protocolVersion', 'capabilities', 'clientInfo'];
+
 /** Whether the parameters of `initialize` are in their common form. */
 export function isPlainInitialize(body: unknown): boolean {
   if (!isRecord(body) || !isRecord(body.params)) return false;
-  const { protocolVersion, capabilities, clientInfo, ...others } = body.params;
+  const { protocolVersion, capabilities, clientInfo } = body.params;
   const isPlain = typeof protocolVersion === 'string' && isPlainCapabilities(capabilities);
-  return isPlain && isPlainImplementation(clientInfo) && Object.keys(others).length === 0;
+  return isPlain && isPlainImplementation(clientInfo) && hasOnly(body.params, initializeMembers);
 }

@@ -11,6 +11,7 @@ import { ServiceUnavailableError } from '../../support/service-unavailable-error
 import { acceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionStore, newExecution } from '../execution.ts';
 import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
+import { messagesIn } from '../message-reader.ts';
 import type { OwnerServer } from '../sdk/owner-server.ts';
 import { requestExtra } from '../sdk/request-extra.ts';
 import type { ServerBuilder } from '../server-builder.ts';
@@ -108,7 +109,7 @@ export class ExecutionRunner {
     try {
       const { request: stored, answers } = await store.loadRequest(execution);
       const { request, body, startedAt } = restoreRequest(stored);
-      const messages = ([body].flat() as JSONRPCMessage[]).filter(
+      const messages = (messagesIn(body) as JSONRPCMessage[]).filter(
         (message) => isJSONRPCRequest(message) && !execution.answered.includes(message.id),
       );
       continued = { ...continued, request, body: messages, recorder: exchange.recorder.of(execution, { startedAt }) };

@@ -9,7 +9,7 @@ import { isRequest } from '../era.ts';
 import { answeredId, jsonRpcError } from '../json-rpc-error.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
 import type { McpRequest, McpResponse } from '../mcp-http.ts';
-import { hasMethod, invalidityOf } from '../message-reader.ts';
+import { hasMethod, invalidityOf, messagesIn } from '../message-reader.ts';
 
 /** As in the SDK. */
 const LARGEST_BATCH = 100;
@@ -26,7 +26,7 @@ export type CheckedMessages = {
 export function checkMessages({ request, body }: Pick<McpExchange, 'request' | 'body'>): CheckedMessages {
   const messages: JSONRPCMessage[] = [];
   const rejected: JSONRPCResponse[] = [];
-  for (const each of [body].flat()) {
+  for (const each of messagesIn(body)) {
     const error = invalidElement(each, Array.isArray(body));
     if (error) rejected.push({ jsonrpc: '2.0', id: answeredId(each), error } as JSONRPCResponse);
     else messages.push(each as JSONRPCMessage);

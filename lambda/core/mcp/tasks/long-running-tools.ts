@@ -10,6 +10,7 @@ import {
 import type { Logger } from '../../support/logger.ts';
 import type { Execution } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
+import { messagesIn } from '../message-reader.ts';
 import type { OwnerServer } from '../sdk/owner-server.ts';
 import { addTool } from '../sdk/sdk-internals.ts';
 import type { LongRunning } from '../tool-context.ts';
@@ -115,7 +116,7 @@ export class LongRunningTools {
 
   /** The request with this id, in a batch or alone. */
   #request(id: RequestId): JSONRPCRequest | undefined {
-    const messages = [this.#exchange.body].flat() as JSONRPCRequest[];
+    const messages = messagesIn(this.#exchange.body) as JSONRPCRequest[];
     return messages.find((message) => message.id === id && 'method' in message);
   }
 
