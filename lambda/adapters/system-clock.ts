@@ -13,9 +13,10 @@ export const systemClock: Clock = {
         remove(sleep);
         resolve();
       };
-      const sleep: Sleep = { until: uptime() + milliseconds, end };
+      const now = uptime();
+      const sleep: Sleep = { until: now + milliseconds, end };
       sleeps.add(sleep);
-      schedule(sleep);
+      schedule(sleep, now);
       signal.addEventListener('abort', end);
     }),
 };
@@ -32,13 +33,9 @@ const LONGEST_TICK_MILLISECONDS = 1_000;
 let tick: { at: number; timer: NodeJS.Timeout } | undefined;
 
 /** Milliseconds of a clock that is never set. */
-function uptime(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6;
-}
+const uptime = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-function schedule({ until }: Sleep): void {
-  const now = uptime();
+function schedule({ until }: Sleep, now: number): void {
   const at = Math.min(until, now + LONGEST_TICK_MILLISECONDS);
   if (tick && tick.at <= at) return;
   clearTimeout(tick?.timer);
@@ -50,7 +47,7 @@ function wake(): void {
   const now = uptime();
   for (const sleep of [...sleeps].sort((a, b) => a.until - b.until)) {
     if (sleep.until <= now) sleep.end();
-    else schedule(sleep);
+    else schedule(sleep, now);
   }
 }
 

@@ -102,12 +102,8 @@ export class Sessions {
   }
 
   /** The session that a legacy request names. */
-  async resume(
-    caller: Caller,
-    id: string,
-    protocolVersion: string | undefined,
-  ): Promise<SessionAccess | SessionRejection> {
-    if (!isSessionId(id)) return 'session-not-found';
+  resume(caller: Caller, id: string, protocolVersion: string | undefined): Promise<SessionAccess | SessionRejection> {
+    if (!isSessionId(id)) return Promise.resolve('session-not-found');
     return retryOnConflict(contended(id), async () => {
       const { grant: found, session, pointer } = await this.#lookUp(caller.grant, id);
       const grant = this.#validGrant(caller, found);
@@ -172,7 +168,7 @@ export class Sessions {
   }
 
   /** The session that a modern request belongs to. */
-  async current(caller: Caller): Promise<SessionAccess | SessionRejection> {
+  current(caller: Caller): Promise<SessionAccess | SessionRejection> {
     return retryOnConflict(contended(caller.grant), async () => {
       const { grant: found, stored } = await this.#store.find(caller.grant, CURRENT);
       const grant = this.#validGrant(caller, found);

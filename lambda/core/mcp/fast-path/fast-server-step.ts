@@ -5,16 +5,17 @@ import { withoutChangeNotifications } from '../change-notifications.ts';
 import type { Execution } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
-import { McpResponse } from '../mcp-http.ts';
+import { McpHeaders, McpResponse } from '../mcp-http.ts';
 import { plainError } from '../plain-error.ts';
 import { brandedInfo } from '../sdk/branded-info.ts';
+import type { OwnerServer } from '../sdk/owner-server.ts';
 import type { ServerStep, ServerStepDependencies } from '../server-step.ts';
 import { STREAM_AFTER_MILLISECONDS } from '../sse.ts';
 import { resultTool, TASKS_EXTENSION } from '../tasks/task-offers.ts';
 import type { TaskWorker } from '../tasks/task-worker.ts';
 import { DeferredLongRunning } from './deferred-long-running.ts';
 import { LightCall } from './light-call.ts';
-import { LightServer, type ServerNotes } from './light-server.ts';
+import { LightServer, type ServerNotes, type ToolSchema } from './light-server.ts';
 import type * as onSdk from './no-fast-path.ts';
 import { callMethods, type PlainCall, plainCall } from './plain-call.ts';
 import { plainList } from './plain-lists.ts';
@@ -55,7 +56,7 @@ class FastServerStep implements Answers {
     return request ? this.#answer('modern', exchange, request) : this.#sdk.modern(exchange);
   }
 
-  async legacy(exchange: McpExchange): Promise<PendingResponse> {
+  legacy(exchange: McpExchange): Promise<PendingResponse> {
     const request = plainLegacyRequest(exchange);
     if (request) return this.#answer('legacy', exchange, request);
     return isPlainInitialized(exchange) ? this.#begin(exchange) : this.#sdk.legacy(exchange);
@@ -108,13 +109,12 @@ class FastServerStep implements Answers {
     const { create, clock } = this.#dependencies;
     const longRunning = new DeferredLongRunning();
     const startedAt = clock.now();
-    const created = await Promise.resolve()
-      .then(() => create({ ...exchange.context, longRunning: longRunning.wrap }))
-      .then((server) => LightServer.claim(server))
-      .then(
-        (server) => ({ server }),
-        (error: unknown) => ({ error }),
-      );
+    let created: { server: OwnerServer } | { error: unknown };
+    try {
+      created = { server: LightServer.claim(await create({ ...exchange.context, longRunning: longRunning.wrap })) };
+    } catch (error) {
+      created = { error };
+    }
     const answerBySdk = () => {
       const server: NonNullable<McpExchange['prepared']>['server'] = (tools) => {
         if (!('server' in created)) throw created.error;
@@ -176,9 +176,7 @@ class FastServerStep implements Answers {
     const { callback, schema, uri, resultOf } = called;
     const input: unknown[] = uri ? [uri] : [];
     if (schema) {
-      const checked = await Promise.resolve(schema['~standard'].validate(request.params.arguments ?? {})).catch(
-        () => invalid,
-      );
+      const checked = await validate(schema, request.params.arguments ?? {});
       if (checked.issues && checked.issues.length > 0) return answerBySdk();
       input.push(checked.value);
     }
@@ -218,8 +216,18 @@ class FastServerStep implements Answers {
   #respond(exchange: McpExchange, { id }: PlainRequest, result: Result): PendingResponse {
     const message = plainError(responseOf(id, result) as never, exchange.context.session.era);
     exchange.recorder.answered(exchange, message);
-    return respond(new McpResponse(jsonText(message), { headers: { 'Content-Type': 'application/json' } }));
+    return respond(new McpResponse(jsonText(message), { headers: jsonHeaders }));
   }
 }
 
-const invalid = { issues: [{}], value: undefined };
+async function validate(schema: ToolSchema, value: unknown) {
+  try {
+    return await schema['~standard'].validate(value);
+  } catch {
+    // The SDK repeats it, and answers with the error.
+    return { issues: [{}], value: undefined };
+  }
+}
+
+/** Constant: the headers of most responses. */
+const jsonHeaders = new McpHeaders({ 'Content-Type': 'application/json' });

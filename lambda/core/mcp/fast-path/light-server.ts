@@ -53,7 +53,13 @@ export type NotedResource = { readonly entry: object; readonly callback: Callbac
 export type NotedTemplate = { readonly entry: object; readonly lists: boolean };
 
 type Method = 'registerTool' | 'registerPrompt' | 'registerResource';
-type Registration = { readonly method: Method; readonly input: unknown[]; handle?: object };
+type Registration = {
+  readonly notes: ServerNotes;
+  readonly method: Method;
+  readonly input: unknown[];
+  /** Of the SDK's server. */
+  handle?: object;
+};
 
 /** A call that is in progress while its tool asks the server for more than the notes have. */
 export interface RunningCall {
@@ -190,7 +196,7 @@ export class LightServer {
     }
     const copy = { ...config };
     notes.tools.set(name, { config: copy, callback });
-    announce(notes, 'tools');
+    if (notes.tools.size === 1) announce(notes, 'tools');
     return note(notes, 'registerTool', [name, copy, callback]);
   }
 
@@ -262,24 +268,23 @@ function announceCompletions(notes: ServerNotes): void {
 }
 
 function note(notes: ServerNotes, method: Method, input: unknown[]): object {
-  const registration = { method, input };
+  const registration = { notes, method, input };
   notes.registrations.push(registration);
-  return new LightHandle(notes, registration);
+  return new LightHandle(registration);
 }
 
 /** The result of a registration. Every use of it needs the SDK's server. */
 class LightHandle {
-  readonly #notes: ServerNotes;
   readonly #registration: Registration;
 
-  constructor(notes: ServerNotes, registration: Registration) {
-    this.#notes = notes;
+  constructor(registration: Registration) {
     this.#registration = registration;
   }
 
   static real(handle: LightHandle): Record<string, unknown> {
-    serverOf(handle.#notes);
-    return handle.#registration.handle as Record<string, unknown>;
+    const registration = handle.#registration;
+    serverOf(registration.notes);
+    return registration.handle as Record<string, unknown>;
   }
 }
 
