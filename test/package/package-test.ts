@@ -37,6 +37,7 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
     await project.step('cdk synth builds the server alone, and has the functions of the clone', () =>
       checkFunctions(project, 'MyServer.template.json'),
     );
+    await validateOwnResource(project);
     await useEmulator(project);
     await deploy(project);
   },
@@ -198,6 +199,17 @@ async function addServer(project: InstalledProject): Promise<void> {
   await project.step('install', () => project.run('sh', '-c', installation));
   // The app keeps its empty stack: the emulator finds the one of Holdfast.
   project.change('bin/my-server.ts', (text) => `${imported}\n${text.replace(/^#!.*\n/, '')}\n${constructed}\n`);
+}
+
+/** The app remembers the template of the project itself as valid. */
+async function validateOwnResource(project: InstalledProject): Promise<void> {
+  const app = project.read('bin/app.ts');
+  const queue = "new CfnQueue(stack, 'Queue', { visibilityTimeout: 43_201 });";
+  project.change('bin/app.ts', () => `import { CfnQueue } from 'aws-cdk-lib/aws-sqs';\n${app}${queue}\n`);
+  await project.step('cdk synth reports a wrong property of a resource of the owner', () =>
+    assert.rejects(project.run('npx', 'cdk', 'synth', '--quiet'), /43201 is greater than the maximum of 43200/),
+  );
+  project.change('bin/app.ts', () => app);
 }
 
 /** Deploys into the emulated account. */
