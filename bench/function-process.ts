@@ -19,7 +19,7 @@ export type Requests = {
   /** JSON. */
   event: string;
   /** The number of sequential requests in each segment. Each segment has its own figures. */
-  segments: readonly number[];
+  segments: number[];
   /** The first response of each segment must contain this text. */
   expect: string;
 };
@@ -48,7 +48,7 @@ export async function runFresh(specification: Specification, environment: Record
 
 /**
  * Counts instructions by callgrind of valgrind: of the load of the function, and of each segment of requests. They repeat to
- * three hundredths, whatever else the machine does. Under callgrind Node.js compiles some built-in modules, which it otherwise
+ * some hundredths, whatever else the machine does. Under callgrind Node.js compiles some built-in modules, which it otherwise
  * takes from its code cache. Time limits of the function are longer, so that it repeats no request that callgrind slows down.
  *
  * @param flags of Node.js. `--single-threaded` counts no work of other threads, and invalidates that cache.

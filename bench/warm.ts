@@ -7,30 +7,36 @@ import { callTool, initialize, listTools, modern, proxyEvent } from './gateway-e
 import { templateOf } from './local-services.ts';
 import { median, shuffled } from './median.ts';
 
-/** Requests by segment: the first ones, which do not count, and those of a typical life of a function on Lambda. */
-export const EARLY_SEGMENTS = [20, 50] as const;
-const EARLY = 1;
+export const EARLY_REQUESTS = 50;
+/** Requests that do not count, and those of a typical life of a function on Lambda. */
+const EARLY_SEGMENTS = [20, EARLY_REQUESTS];
 /** Until the code is compiled, and afterwards. These requests take long, and belong to every fifth round. */
-const STEADY_SEGMENTS = [...EARLY_SEGMENTS, 1930, 200];
-const STEADY = 3;
+const STEADY_SEGMENTS = [1930, 200];
 const STEADY_EVERY = 5;
 
+/** The scenarios of an era share a process. */
 const scenarios = [
   {
     id: 'call',
+    era: '2025',
     name: 'tools/call',
     message: callTool('tool_7', { query: 'bench', limit: 10, tags: ['a', 'b'] }),
     budget: 0.3,
   },
-  { id: 'list', name: 'tools/list', message: listTools, budget: 0.1 },
+  { id: 'list', era: '2025', name: 'tools/list', message: listTools, budget: 0.1 },
   {
     id: 'modern-call',
+    era: '2026',
     name: 'tools/call, 2026 era',
     message: modern(callTool('tool_7', { query: 'bench', limit: 10, tags: ['a', 'b'] })),
     budget: 0.35,
   },
-  { id: 'modern-list', name: 'tools/list, 2026 era', message: modern(listTools), budget: 0.1 },
+  { id: 'modern-list', era: '2026', name: 'tools/list, 2026 era', message: modern(listTools), budget: 0.1 },
 ];
+const eras = ['2025', '2026'];
+
+/** In the order of the requests, which follow `initialize`. */
+export const scenariosOf = (era: string) => scenarios.filter((scenario) => scenario.era === era);
 
 /** The candidates of the warm measurements, and those of the short mode. */
 const warmCandidates = { full: ['stock', 'raw', 'v1', 'mcp-handler', 'fastmcp-edge'], short: ['stock'] };
@@ -40,19 +46,20 @@ const legacyOnly = ['v1', 'raw', 'fastmcp-edge'];
 
 /**
  * Warm requests with twenty tools, in one process and without a store: Holdfast's table client answers in the process, and
- * the stock handler has no store. Each scenario has a fresh process in each round.
+ * the stock handler has no store. The scenarios of an era have a fresh process in each round.
  */
 export async function warm(bench: Bench): Promise<Outcome> {
   bench.progress('building Holdfast with twenty tools');
   return measure(bench, await bench.twentyTools());
 }
 
-/** A scenario of one candidate. */
+/** An era of one candidate. */
 export type WarmStarter = {
   id: string;
   name: string;
-  scenario: (typeof scenarios)[number];
-  specification: (segments: readonly number[]) => Specification;
+  era: string;
+  /** The early requests of each scenario, and then the steady ones. */
+  specification: (withSteady: boolean) => Specification;
   environment: Record<string, string>;
 };
 
@@ -72,20 +79,19 @@ export function warmStarters({ services, built, short, environmentOf }: Bench, a
     .map((candidate) => ({ ...candidate, handler: 'handler', environment: environmentOf(candidate) }));
   const event = (message: typeof initialize) => proxyEvent(message, services.caller, services.token);
   return [ours, ...others].flatMap(({ id, name, file, handler, environment }) =>
-    scenarios
-      .filter((scenario) => !scenario.id.startsWith('modern') || !legacyOnly.includes(id))
-      .map((scenario) => ({
+    eras
+      .filter((era) => era === '2025' || !legacyOnly.includes(id))
+      .map((era) => ({
         id,
         name,
-        scenario,
-        specification: (segments: readonly number[]) => ({
-          file,
-          handler,
-          requests: [
-            { event: event(initialize), segments: [1], expect: '"result"' },
-            { event: event(scenario.message), segments, expect: '"result"' },
-          ],
-        }),
+        era,
+        specification: (withSteady: boolean) => {
+          const all = (segments: number[]) =>
+            scenariosOf(era).map(({ message }) => ({ event: event(message), segments, expect: '"result"' }));
+          const connect = { event: event(initialize), segments: [1], expect: '"result"' };
+          const steady = withSteady ? all(STEADY_SEGMENTS) : [];
+          return { file, handler, requests: [connect, ...all(EARLY_SEGMENTS), ...steady] };
+        },
         environment: { ...environment, TOOLS: '20' },
       })),
   );
@@ -99,34 +105,37 @@ async function measure(bench: Bench, assembly: string): Promise<Outcome> {
   const failed = new Set<string>();
   for (let round = 1; round <= rounds; round++) {
     progress(`warm requests, round ${round} of ${rounds}`);
-    const segments = !short && round % STEADY_EVERY === 0 ? STEADY_SEGMENTS : EARLY_SEGMENTS;
-    // The candidates of one scenario follow one another: other load on the machine affects them alike.
-    const inOrder = shuffled(scenarios).flatMap(({ id }) =>
-      shuffled(starters.filter(({ scenario }) => scenario.id === id)),
-    );
-    for (const { id, name, scenario, specification, environment } of inOrder) {
-      const key = `${id} ${scenario.id}`;
+    const withSteady = !short && round % STEADY_EVERY === 0;
+    // The candidates of one era follow one another: other load on the machine affects them alike.
+    const inOrder = shuffled(eras).flatMap((each) => shuffled(starters.filter(({ era }) => era === each)));
+    for (const { id, name, era, specification, environment } of inOrder) {
+      const key = `${id} ${era}`;
       if (failed.has(key)) continue;
       try {
-        const run = await runFresh(specification(segments), environment);
+        const run = await runFresh(specification(withSteady), environment);
         runs.set(key, [...(runs.get(key) ?? []), run]);
       } catch (error) {
         if (id === 'ours' || id === 'stock') throw error;
         failed.add(key);
-        missing.push({ name: `${name}, ${scenario.name}`, reason: firstLine(error) });
+        missing.push({ name: `${name}, warm, ${era} era`, reason: firstLine(error) });
       }
     }
   }
-  const values = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') =>
-    (runs.get(`${id} ${scenario}`) ?? []).flatMap(({ answers }) => answers[1]![segment]?.[value] ?? []);
+  const values: Lookup = (id, { era, id: scenario }, phase, value) => {
+    const ofEra = scenariosOf(era);
+    const request = 1 + ofEra.findIndex((each) => each.id === scenario) + (phase === 'steady' ? ofEra.length : 0);
+    return (runs.get(`${id} ${era}`) ?? []).flatMap(({ answers }) => answers[request]?.[1]?.[value] ?? []);
+  };
   const cpuTimes = warmFigures({ measure: 'CPU time', unit: 'µs' }, (id, scenario) =>
-    values(id, scenario, EARLY, 'cpuUs'),
+    values(id, scenario, 'early', 'cpuUs'),
   );
   return { figures: cpuTimes, comparisons: comparisons(starters, values), missing };
 }
 
+type Scenario = (typeof scenarios)[number];
+
 /** The values of the rounds. */
-type Lookup = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') => number[];
+type Lookup = (id: string, scenario: Scenario, phase: 'early' | 'steady', value: 'p50Us' | 'cpuUs') => number[];
 
 /**
  * The figures of all scenarios by one measure.
@@ -135,17 +144,17 @@ type Lookup = (id: string, scenario: string, segment: number, value: 'p50Us' | '
  */
 export const warmFigures = (
   { measure, unit }: Pick<Figure, 'measure' | 'unit'>,
-  valuesOf: (id: string, scenario: string) => readonly number[],
+  valuesOf: (id: string, scenario: Scenario) => readonly number[],
 ): Figure[] =>
-  scenarios.map(({ id, name, budget }) => {
-    const [ours, stock] = [valuesOf('ours', id), valuesOf('stock', id)];
+  scenarios.map((scenario) => {
+    const [ours, stock] = [valuesOf('ours', scenario), valuesOf('stock', scenario)];
     return {
-      what: `warm ${name}, 20 tools`,
+      what: `warm ${scenario.name}, 20 tools`,
       measure: measure!,
       unit,
       ours: median(ours),
       reference: { name: 'stock', value: median(stock), ratios: ours.map((each, round) => each / stock[round]!) },
-      budget: { atMost: budget, of: 'ratio' },
+      budget: { atMost: scenario.budget, of: 'ratio' },
     };
   });
 
@@ -154,12 +163,12 @@ const comparisons = (starters: WarmStarter[], values: Lookup): Comparison[] =>
     title: `Warm ${scenario.name}, 20 tools, without a store (µs per request)`,
     columns: ['early p50', 'early CPU', 'steady p50', 'steady CPU'],
     rows: starters
-      .filter((starter) => starter.scenario === scenario && values(starter.id, scenario.id, EARLY, 'cpuUs').length > 0)
+      .filter(({ id, era }) => era === scenario.era && values(id, scenario, 'early', 'cpuUs').length > 0)
       .map(({ id, name }) => ({
         name,
-        values: [EARLY, STEADY].flatMap((segment) =>
+        values: (['early', 'steady'] as const).flatMap((phase) =>
           (['p50Us', 'cpuUs'] as const).map((value) => {
-            const all = values(id, scenario.id, segment, value);
+            const all = values(id, scenario, phase, value);
             return all.length > 0 ? median(all) : undefined;
           }),
         ),
