@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
 import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
 import {
@@ -12,6 +12,7 @@ import {
   storeByContent,
   writeFiles,
 } from './esbuild-run.ts';
+import { fileOf } from './metafile.ts';
 import { copyZod } from './zod-on-demand.ts';
 
 /**
@@ -44,12 +45,14 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
       outdir: folder,
       entryPoints: { onSdk, index },
       alias: alias(probe(all)),
+      // The largest of its packages, which imports no other.
+      external: [...(options.external ?? []), 'zod'],
       minify: false,
       sourcemap: false,
       write: false,
     });
     const names = [...new Set([...constructedSdkClasses, ...importedNames(probed, all)])];
-    const zod = hasOneZod(probed, zodOf(sdk)) ? copyZod(zodOf(sdk)) : undefined;
+    const zod = importsOneZod(probed, sdk) ? copyZod(dirname(zodOf(sdk)!)) : undefined;
     const report = runBuild({
       ...common,
       outdir: folder,
@@ -147,16 +150,20 @@ function importedNames({ files, errors }: BuildReport, names: readonly string[])
   return errors.length > 0 ? names : names.filter((name) => texts.some((text) => text.includes(mark(name))));
 }
 
-/** The folder of Zod that the MCP SDK imports. */
-const zodOf = (sdk: string): string => dirname(createRequire(sdk).resolve('zod/package.json'));
+/** Whether the server and its packages import the same copy of Zod as the MCP SDK: esbuild replaces all or none. */
+const importsOneZod = ({ metafile }: BuildReport, sdk: string): boolean =>
+  Object.entries(metafile?.inputs ?? {})
+    .filter(([, { imports }]) => imports.some(({ path, external }) => external && /^zod(\/|$)/.test(path)))
+    .every(([importer]) => [zodOf(sdk), undefined].includes(zodOf(resolve(project, fileOf(importer)))));
 
-/** Whether the server, its packages and the MCP SDK import the same copy of Zod: esbuild replaces all or none. */
-const hasOneZod = ({ metafile }: BuildReport, zod: string): boolean =>
-  Object.values(metafile?.inputs ?? {}).every(({ imports }) =>
-    imports.every(
-      ({ original = '', path }) => !/^zod(\/|$)/.test(original) || resolve(project, path).startsWith(zod + sep),
-    ),
-  );
+/** @returns the main module of the copy that the module imports; undefined for none, in whose place is that of the SDK */
+function zodOf(importer: string): string | undefined {
+  try {
+    return createRequire(importer).resolve('zod');
+  } catch {
+    return undefined;
+  }
+}
 
 /** The file that is loaded on demand: the MCP SDK, and what Holdfast does with it. */
 function sdkPathEntry(holdfast: string, sdk: string, names: readonly string[]): string {
