@@ -18,7 +18,7 @@ export function toMcpRequest(event: APIGatewayProxyEvent, publicUrl: string): Mc
     method: event.httpMethod,
     headers: headersOf(event),
     receivedAt: event.requestContext.requestTimeEpoch,
-    ...(!isBodiless(event) && { body: bodyOf(event) }),
+    body: isBodiless(event) ? null : bodyOf(event),
   });
 }
 

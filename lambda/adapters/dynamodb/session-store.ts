@@ -105,8 +105,8 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
       const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
       const [grantItem, sessionItem] = [at(0), at(1)];
       return {
-        ...(grantItem && { grant: toDomain<Grant>(grantItem) }),
-        ...(sessionItem && { stored: toDomain<StoredSession>(sessionItem) }),
+        grant: grantItem && toDomain<Grant>(grantItem),
+        stored: sessionItem && toDomain<StoredSession>(sessionItem),
       };
     },
 

@@ -56,6 +56,9 @@ export type SessionAccess = {
 /** The item under a name that leads to another session. */
 type Pointer = { name: string; renewedAs: string };
 
+/** The items under a name, and under those to which pointers lead. */
+type Found = { grant: Grant | undefined; session: Session | undefined; pointer: Pointer | undefined };
+
 /** An id without an unexpired session, and what is known of it. */
 type StaleId = {
   id: string;
@@ -116,7 +119,7 @@ export class Sessions {
   }
 
   /** The session under the name, or the one to which the pointers there lead. Its own expiry counts, not theirs. */
-  async #lookUp(grantId: string, name: string): Promise<{ grant?: Grant; session?: Session; pointer?: Pointer }> {
+  async #lookUp(grantId: string, name: string): Promise<Found> {
     const { grant, stored } = await this.#store.find(grantId, name);
     const pointer = stored && 'renewedAs' in stored ? { name, renewedAs: stored.renewedAs } : undefined;
     let item = stored;
@@ -124,7 +127,7 @@ export class Sessions {
       item = (await this.#store.find(grantId, item.renewedAs)).stored;
     }
     const session = item && 'id' in item ? item : undefined;
-    return { ...(grant && { grant }), ...(session && { session }), ...(pointer && { pointer }) };
+    return { grant, session, pointer };
   }
 
   #isUnexpired({ expiresAt }: Session): boolean {

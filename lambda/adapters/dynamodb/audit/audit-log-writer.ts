@@ -18,9 +18,16 @@ export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: Tabl
   return {
     async recordCall(call, expiresAt, { unlessLogged } = { unlessLogged: false }) {
       // The keys contain these members: the item must fit into one write unit.
-      const inKeys = { id: undefined, at: undefined, session: undefined };
-      const key = { pk: partition.calls(call.session), sk: callName(call) };
-      const Item = { ...call, ...inKeys, ...key, type: itemType.call, ttl: expiresAt };
+      const Item = {
+        ...call,
+        id: undefined,
+        at: undefined,
+        session: undefined,
+        pk: partition.calls(call.session),
+        sk: callName(call),
+        type: itemType.call,
+        ttl: expiresAt,
+      };
       const marker = markerItem(call, expiresAt);
       const name = `${marker.pk} ${marker.sk}`;
       const mark = async () => {

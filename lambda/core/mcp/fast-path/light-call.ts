@@ -142,7 +142,6 @@ export class LightCall implements RunningCall {
         id: id as RequestId,
         method,
         _meta: meta,
-        ...(envelope && { envelope }),
         requestState: () => undefined,
         signal: this.#abort.signal,
         send: later('send'),
@@ -150,6 +149,7 @@ export class LightCall implements RunningCall {
         log: (...input: unknown[]) => (isLogged() ? log(...input) : Promise.resolve()),
         elicitInput: later('elicitInput'),
         requestSampling: later('requestSampling'),
+        ...(envelope && { envelope }),
       },
       http: {
         authInfo: authInfo(exchange),

@@ -79,15 +79,14 @@ export function plainModernRequest({ request: { headers }, body }: McpExchange):
   const read = readRequest(body, methods.modern);
   const meta = read?.params._meta;
   if (!read || !meta || !isPlainEnvelope(meta) || !areStandardHeaders(headers, read)) return undefined;
-  const { [VERSION_KEY]: version, [CLIENT_KEY]: client, [CAPABILITIES_KEY]: capabilities, ...others } = meta;
-  if (Object.keys(others).some(isReserved)) return undefined;
-  const envelope = {
-    [VERSION_KEY]: version,
-    ...(CLIENT_KEY in meta && { [CLIENT_KEY]: client }),
-    [CAPABILITIES_KEY]: capabilities,
-  };
-  return { ...read, meta: Object.keys(others).length > 0 ? others : undefined, envelope };
+  const envelope: Record<string, unknown> = {};
+  for (const name of envelopeMembers) if (name in meta) envelope[name] = meta[name];
+  if (hasOnly(meta, envelopeMembers)) return { ...read, meta: undefined, envelope };
+  const { [VERSION_KEY]: _, [CLIENT_KEY]: __, [CAPABILITIES_KEY]: ___, ...others } = meta;
+  return Object.keys(others).some(isReserved) ? undefined : { ...read, meta: others, envelope };
 }
+
+const envelopeMembers = [VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY];
 
 const isPlainEnvelope = (meta: Record<string, unknown>): boolean =>
   meta[VERSION_KEY] === MODERN_REVISION &&
