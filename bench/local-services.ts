@@ -68,7 +68,7 @@ export async function startLocalServices(assembly: string): Promise<LocalService
   const publicUrl = await listen(issuer);
   const keyServiceUrl = await listen(keyService);
 
-  const template = templateOf(assembly, publicUrl);
+  const template = templateOf(assembly, publicUrl, keySet);
 
   const principals = new FunctionPrincipals();
   const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
@@ -129,13 +129,16 @@ export async function startLocalServices(assembly: string): Promise<LocalService
   };
 }
 
-/** The template of an assembly, resolved with local addresses. */
-export function templateOf(assembly: string, publicUrl: string): Template {
+/** The template of an assembly, resolved with local addresses and the key set of access tokens. */
+export function templateOf(assembly: string, publicUrl: string, keySet: string): Template {
   const origins = { gateway: publicUrl, identityProvider: 'http://localhost:1' };
-  return stackTemplate(readAssembly(assembly), origins, (logicalId) => ({
+  const template = stackTemplate(readAssembly(assembly), origins, (logicalId) => ({
     keyId: logicalId,
     arn: `arn:aws:kms:us-east-1:000000000000:key/${logicalId}`,
   }));
+  for (const { logicalId } of template.declarations('Custom::PublicKeys'))
+    template.provide(logicalId, { KeySet: keySet });
+  return template;
 }
 
 /** Terminates TLS in front of an HTTP server. */

@@ -65,7 +65,7 @@ export type WarmStarter = {
 
 /** @param assembly of `Bench.twentyTools` */
 export function warmStarters({ services, built, short, environmentOf }: Bench, assembly: string): WarmStarter[] {
-  const mcp = deployed(templateOf(assembly, services.publicUrl), assembly, 'Mcp');
+  const mcp = deployed(templateOf(assembly, services.publicUrl, services.keySet), assembly, 'Mcp');
   const item = { pk: `G#${services.caller.grant}`, sk: '-', ...grantOf(services.caller) };
   const ours = {
     id: 'ours',

@@ -13,53 +13,31 @@ const keyProps = (stage: Stage) => ({
   ...(stage === 'dev' && { pendingWindow: Duration.days(7) }),
 });
 
-/**
- * The keys of access tokens (ES256). The first signs; the key set publishes all of them, so that tokens stay valid while
- * keys are rotated. KMS does not rotate asymmetric keys.
- */
-export class SigningKeys {
-  /** Key ids, separated by spaces, the signing key first. */
-  readonly ids: string;
-  readonly #keys: Key[];
-
-  /** @param names one key for each name; the initial key has the name `1` */
-  constructor(scope: Construct, names: string[], props: { stage: Stage }) {
-    this.#keys = names.map(
-      (name) =>
-        new Key(new Construct(scope, name === '1' ? 'SigningKey' : `SigningKey${name}`), 'Key', {
-          description: `Signs the access tokens of Holdfast (${name})`,
-          keySpec: KeySpec.ECC_NIST_P256,
-          keyUsage: KeyUsage.SIGN_VERIFY,
-          ...keyProps(props.stage),
-        }),
-    );
-    this.ids = this.#keys.map(({ keyId }) => keyId).join(' ');
-  }
-
-  /** Grants the principal to sign with the first key and to read the public keys of all. */
-  grantSign(grantee: IGrantable): void {
-    for (const [index, key] of this.#keys.entries()) {
-      key.grant(grantee, ...(index === 0 ? ['kms:Sign'] : []), 'kms:GetPublicKey');
-    }
-  }
+export interface SigningKeysProps {
+  /** The beginning of the ids of the keys. */
+  readonly prefix: string;
+  description(name: string): string;
+  readonly stage: Stage;
 }
 
 /**
- * The keys of the assertions for upstream servers (ES256). Not keys of access tokens: a function that signs assertions can
- * sign no token of this deployment. The first signs; the key set publishes all of them.
+ * Keys that sign (ES256). The first signs; a key set publishes all of them, so that signatures stay valid while keys are
+ * rotated. KMS does not rotate asymmetric keys.
+ *
+ * Access tokens have other keys than the assertions for upstream servers: a function that signs assertions can sign no token.
  */
-export class AssertionKeys {
+export class SigningKeys {
   readonly #keys: Key[];
 
   /** @param names one key for each name; the initial key has the name `1` */
-  constructor(scope: Construct, names: string[], props: { stage: Stage }) {
+  constructor(scope: Construct, names: string[], { prefix, description, stage }: SigningKeysProps) {
     this.#keys = names.map(
       (name) =>
-        new Key(new Construct(scope, name === '1' ? 'Key' : `Key${name}`), 'Key', {
-          description: `Signs the assertions of Holdfast for upstream servers${name === '1' ? '' : ` (${name})`}`,
+        new Key(new Construct(scope, name === '1' ? prefix : `${prefix}${name}`), 'Key', {
+          description: description(name),
           keySpec: KeySpec.ECC_NIST_P256,
           keyUsage: KeyUsage.SIGN_VERIFY,
-          ...keyProps(props.stage),
+          ...keyProps(stage),
         }),
     );
   }
@@ -69,13 +47,18 @@ export class AssertionKeys {
     return this.#keys[0]!.keyId;
   }
 
-  /** Key ids, separated by spaces. */
-  get ids(): string {
-    return this.#keys.map(({ keyId }) => keyId).join(' ');
+  /** The ids of all keys, the signing key first. */
+  get ids(): string[] {
+    return this.#keys.map(({ keyId }) => keyId);
+  }
+
+  /** Grants the principal to sign with the first key. */
+  grantSign(grantee: IGrantable): void {
+    this.#keys[0]!.grant(grantee, 'kms:Sign');
   }
 
   /** Grants the principal to sign with the first key, and to name it by its public key. */
-  grantSign(grantee: IGrantable): void {
+  grantSignByName(grantee: IGrantable): void {
     this.#keys[0]!.grant(grantee, 'kms:Sign', 'kms:GetPublicKey');
   }
 

@@ -8,7 +8,7 @@ import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type FunctionOptions, type IFunction, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib/core';
+import { CfnOutput, CustomResource, Duration, Stack, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { AuditToolsEnvironment } from '../lambda/shared/audit-tools-environment.ts';
 import type { Branding } from '../lambda/shared/branding.ts';
@@ -73,7 +73,7 @@ import { HoldfastUserPool } from './user-pool.ts';
 
 /** How users sign in, as far as the rest of the stack depends on it. */
 type SignIn = {
-  /** The authorizer's variables about the issuer, in direct mode. */
+  /** The authorizer's variables about the issuer. */
   issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
   /** The issuer of the users, at the identity provider. */
   usersIssuer: string;
@@ -168,6 +168,8 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ? this.#createDirectSignIn(directProvider)
       : this.#createFacadeSignIn(identityProvider ?? users!.identityProvider);
     const authorizer = this.#createAuthorizer(signIn);
+    // A deployment with another signing key updates the authorizer first, so that it knows the key of each new token.
+    signIn.oauth?.handler.node.addDependency(authorizer.handler.node.defaultChild!);
     const upstreams = this.#createUpstreams();
     this.upstreamIssuer = upstreams?.issuer;
     const server = this.#createServer(signIn, authorizer, upstreams);
@@ -422,7 +424,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const servers = new UpstreamServers(this, 'Upstreams', { stage, upstreams, keyNames, publicUrl: this.#publicUrl });
     const keys = this.#createFunction('UpstreamKeys', {
       entry: 'upstream-keys',
-      environment: { UPSTREAM_KEY_IDS: servers.keys.ids } satisfies UpstreamKeysEnvironment,
+      environment: { UPSTREAM_KEY_IDS: servers.keys.ids.join(' ') } satisfies UpstreamKeysEnvironment,
       memorySize: 256,
       timeout: Duration.seconds(10),
     });
@@ -567,10 +569,15 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   /** Facade mode: Holdfast is the authorization server, and users sign in at a provider or the stack's user pool. */
   #createFacadeSignIn(identityProvider: IdentityProviderSettings): SignIn {
     const settings = this.#settings;
-    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
+    const signingKeys = new SigningKeys(this, settings.signingKeys, {
+      prefix: 'SigningKey',
+      description: (name) => `Signs the access tokens of Holdfast (${name})`,
+      stage: settings.stage,
+    });
+    const keySet = this.#readPublicKeys(signingKeys);
     const oauth = this.#createFunction('OAuth', {
       entry: 'oauth',
-      environment: this.#oauthEnvironment(signingKeys, identityProvider),
+      environment: this.#oauthEnvironment(signingKeys, keySet, identityProvider),
       memorySize: 512,
       // API Gateway ends a buffered request after 29 seconds.
       timeout: Duration.seconds(28),
@@ -590,7 +597,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     this.#api.addOAuth(oauth.handler);
     if (settings.identityProvider !== undefined) this.#outputCallbackUrl();
     return {
-      issuer: {},
+      issuer: { ACCESS_TOKEN_KEYS: keySet },
       usersIssuer: withProfile(identityProvider).issuer,
       oauth,
       dashboardSignIn: undefined,
@@ -609,12 +616,37 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     };
   }
 
-  #oauthEnvironment(signingKeys: SigningKeys, identityProvider: IdentityProviderSettings): OAuthEnvironment {
+  /** @returns the key set of access tokens, which CloudFormation requests from a function when the keys change */
+  #readPublicKeys(signingKeys: SigningKeys): string {
+    const reader = this.#createFunction('PublicKeys', {
+      entry: 'public-key-reader',
+      environment: {},
+      memorySize: 256,
+      timeout: Duration.minutes(1),
+    });
+    signingKeys.grantPublicKeys(reader);
+    const resource = new CustomResource(this, 'AccessTokenKeys', {
+      resourceType: 'Custom::PublicKeys',
+      serviceToken: reader.handler.functionArn,
+      properties: { KeyIds: signingKeys.ids },
+      // Of CloudFormation, for a function that does not respond.
+      serviceTimeout: Duration.minutes(5),
+    });
+    resource.node.addDependency(reader);
+    return resource.getAttString('KeySet');
+  }
+
+  #oauthEnvironment(
+    signingKeys: SigningKeys,
+    keySet: string,
+    identityProvider: IdentityProviderSettings,
+  ): OAuthEnvironment {
     const settings = this.#settings;
     return {
       PUBLIC_URL: this.#publicUrl,
       TABLE_NAME: this.#table.name,
-      SIGN_KEY_IDS: signingKeys.ids,
+      SIGN_KEY_ID: signingKeys.signing,
+      ACCESS_TOKEN_KEYS: keySet,
       SEAL_KEY_ID: this.#sealKey.id,
       ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,

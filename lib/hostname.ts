@@ -188,19 +188,14 @@ export class CloudFrontHostname extends Construct {
     );
   }
 
-  /**
-   * Caches as long as `Cache-Control` of the response says, and not at all without it. The id of a key is part of the cache
-   * key: the authorizer requests a key set under the id of the key that it needs.
-   */
+  /** Caches as long as `Cache-Control` of the response says, and not at all without it. */
   #documentCachePolicy(): CachePolicy {
     return new CachePolicy(this, 'DocumentCachePolicy', {
       cachePolicyName: this.#policyName('documents'),
       comment: 'Holdfast: the key set and the discovery documents',
       minTtl: Duration.seconds(0),
       defaultTtl: Duration.seconds(0),
-      // The longest of `stale-while-revalidate` of the key set.
-      maxTtl: Duration.days(7),
-      queryStringBehavior: CacheQueryStringBehavior.allowList('kid'),
+      maxTtl: Duration.days(1),
     });
   }
 

@@ -3,13 +3,13 @@ import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { McpEnvironment } from '../lambda/shared/environment.ts';
 import { UPSTREAM_ISSUER_PATH, type UpstreamAddress } from '../lambda/shared/upstream-address.ts';
-import { AssertionKeys } from './encryption-keys.ts';
+import { SigningKeys } from './encryption-keys.ts';
 import type { Stage } from './settings/stage.ts';
 import type { UpstreamEndpoint, UpstreamSettings } from './settings/upstream-settings.ts';
 
 /** The MCP servers behind this one, and the keys of the assertions for them. */
 export class UpstreamServers extends Construct {
-  readonly keys: AssertionKeys;
+  readonly keys: SigningKeys;
   /** `iss` of the assertions. */
   readonly issuer: string;
   /** Variables of the functions that send requests to the servers. */
@@ -22,7 +22,11 @@ export class UpstreamServers extends Construct {
     props: { stage: Stage; upstreams: Required<UpstreamSettings>['upstreams']; keyNames: string[]; publicUrl: string },
   ) {
     super(scope, id);
-    this.keys = new AssertionKeys(this, props.keyNames, { stage: props.stage });
+    this.keys = new SigningKeys(this, props.keyNames, {
+      prefix: 'Key',
+      description: (name) => `Signs the assertions of Holdfast for upstream servers${name === '1' ? '' : ` (${name})`}`,
+      stage: props.stage,
+    });
     this.issuer = `${props.publicUrl}/${UPSTREAM_ISSUER_PATH}`;
     this.#servers = Object.values(props.upstreams);
     const addresses = Object.entries(props.upstreams).map(([name, server]) => [name, addressOf(server)]);
@@ -34,7 +38,7 @@ export class UpstreamServers extends Construct {
 
   /** Grants sending requests to the servers. */
   grantUse(grantee: IGrantable): void {
-    this.keys.grantSign(grantee);
+    this.keys.grantSignByName(grantee);
     // Both permissions that function URLs require since October 2025.
     for (const { functionUrl } of this.#servers) functionUrl?.grantInvokeUrl(grantee);
   }

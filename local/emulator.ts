@@ -9,6 +9,7 @@ import type { AwsService } from './aws-api/aws-service.ts';
 import { CleanupStack } from './cleanup-stack.ts';
 import type { OidcProvider, OidcProviderOptions } from './cognito/oidc-provider.ts';
 import { userPoolOf } from './cognito/user-pool-definition.ts';
+import { CustomResources } from './custom-resources.ts';
 import { DataFolder, type OperatorAccess } from './data-folder.ts';
 import type { DynamoDb } from './dynamodb/dynamodb-service.ts';
 import { createTables, type EmulatedServices, startServices } from './emulated-services.ts';
@@ -23,8 +24,10 @@ import type { Schedules } from './eventbridge/schedules.ts';
 import { freePort } from './free-port.ts';
 import type { Kms } from './kms/kms-service.ts';
 import type { RetrySeconds } from './lambda/event-queue.ts';
+import { defineFunction } from './lambda/function-definition.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
+import { invokeOnce } from './lambda/single-invocation.ts';
 import { callReader, type LoggedCall } from './logged-call.ts';
 import { reloadOnChange } from './reload/source-reload.ts';
 import { StackDeployment } from './stack-deployment.ts';
@@ -167,11 +170,19 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);
   const origins = { gateway: `http://127.0.0.1:${gatewayPort}`, identityProvider: `http://localhost:${issuerPort}` };
-  const resolve = (synthesized: SynthesizedStack) => ({
-    stack: synthesized,
-    template: stackTemplate(synthesized, origins, services.kms.createKey),
+  const customResources = new CustomResources((template, logicalId, event) => {
+    const definition = defineFunction(template.resource(logicalId), template, {
+      assembly,
+      environment: (id) => services.environmentOf(template, id),
+    });
+    return invokeOnce(definition, event, (line) => log(definition.name, line));
   });
-  const resolved = resolve(stack);
+  const resolve = async (synthesized: SynthesizedStack) => {
+    const template = stackTemplate(synthesized, origins, services.kms.createKey);
+    await customResources.provide(template);
+    return { stack: synthesized, template };
+  };
+  const resolved = await resolve(stack);
   const records = recordsFolder(assembly);
   await createTables(services.dynamoDb, resolved.template);
   const { outputs, marker } = deploymentIn(resolved);

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { type GatewayServer, type LogEntry, startGatewayServer } from './api-gateway/gateway-server.ts';
 import type { CleanupStack } from './cleanup-stack.ts';
+import { customResourceFunctions } from './custom-resources.ts';
 import { type EmulatedServices, tableTypes } from './emulated-services.ts';
 import { type Schedules, startSchedules } from './eventbridge/schedules.ts';
 import { FunctionError } from './lambda/function-error.ts';
@@ -212,7 +213,11 @@ export class StackDeployment {
 const foldersOf = (codes: readonly ServerCode[]) =>
   new Map(codes.flatMap(({ logicalIds, folder }) => logicalIds.map((id) => [id, folder])));
 
-/** @throws ConfigurationError naming the function, with the error of its module */
+/**
+ * Loads the functions that requests and events reach. Those of custom resources have run.
+ *
+ * @throws ConfigurationError naming the function, with the error of its module
+ */
 async function loadAll(functions: FunctionPool, template: Template): Promise<void> {
   const load = async ({ logicalId }: { logicalId: string }) => {
     try {
@@ -224,7 +229,11 @@ async function loadAll(functions: FunctionPool, template: Template): Promise<voi
       throw new ConfigurationError(failure + line, { cause: error });
     }
   };
-  await Promise.all(template.resources('AWS::Lambda::Function').map(load));
+  const ofCustomResources = customResourceFunctions(template);
+  const loaded = template
+    .declarations('AWS::Lambda::Function')
+    .filter(({ logicalId }) => !ofCustomResources.includes(logicalId));
+  await Promise.all(loaded.map(load));
 }
 
 /** The account, the region, and the resources that the emulator creates at its start only. */

@@ -52,8 +52,10 @@ const rules = {
 const sealer: Sealer = { prepare: async () => async (text) => text, unseal: async (sealed) => sealed };
 const signer: Facade['signer'] = {
   sign: async () => new Uint8Array(64),
-  publicKeys: async () => [{ kid: 'key' }],
 };
+const publicKeys: Facade['publicKeys'] = [
+  { kty: 'EC', crv: 'P-256', x: '', y: '', alg: 'ES256', use: 'sig', kid: 'key' },
+];
 const secret = crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
 export const macKey: Facade['macKey'] = { load: () => secret };
 
@@ -145,6 +147,7 @@ export class RegionalDeployment {
       rules,
       grants,
       signer,
+      publicKeys,
       macKey,
       sealer,
       upstreamTokens,

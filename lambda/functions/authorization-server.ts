@@ -14,7 +14,7 @@ import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoEndedTokenStore, dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
 import { type HttpsOptions, httpsDocuments } from '../adapters/https-documents.ts';
-import type { KmsClient } from '../adapters/kms/kms-client.ts';
+import { openKms } from '../adapters/kms/kms-client.ts';
 import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log } from '../adapters/logging/structured-log.ts';
@@ -32,7 +32,7 @@ import { issuerKeysIn } from '../core/oauth/clients/issuer-documents.ts';
 import type { RateLimitStore } from '../core/oauth/clients/rate-limit.ts';
 import type { DocumentSource } from '../core/oauth/endpoints/public-documents.ts';
 import type { Facade } from '../core/oauth/facade.ts';
-import { failedDocument, handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
+import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { pageTexts } from '../core/oauth/pages/page-language.ts';
 import type { OperatorTokenRequest } from '../core/oauth/tokens/operator-tokens.ts';
 import { epochSeconds } from '../core/support/clock.ts';
@@ -48,11 +48,11 @@ import type { Configuration, oauthVariables } from '../shared/environment.ts';
  */
 export function openAuthorizationServer(
   environment: Configuration<typeof oauthVariables>,
-  { rules, signer }: DocumentSource,
-  kms: KmsClient,
+  { rules, publicKeys }: DocumentSource,
 ) {
   const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
   const table = openTable(TABLE_NAME);
+  const kms = openKms();
   const now = () => epochSeconds(systemClock);
   const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
   const groupsIn = groupReader(
@@ -148,7 +148,8 @@ export function openAuthorizationServer(
     signedInUsers: dynamoDashboardSessionStore(table),
     pageText: pageTexts(pageLanguagesIn(process.env.LAMBDA_TASK_ROOT ?? '.')),
     userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
-    signer: kmsSigner(kms, environment.SIGN_KEY_IDS, signer.publicKeys),
+    signer: kmsSigner(kms, environment.SIGN_KEY_ID),
+    publicKeys,
     macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),
     sealer,
     upstreamProvider,
@@ -164,7 +165,6 @@ export function openAuthorizationServer(
   return {
     handle: async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> =>
       toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))),
-    failed: (error: unknown): Promise<APIGatewayProxyResult> => toResult(failedDocument(error, log)),
     makeOperatorToken: async (request: OperatorTokenRequest) =>
       (await import('../core/oauth/tokens/operator-tokens.ts')).makeOperatorToken(facade, request),
     /** @param until epoch milliseconds; no revocation begins later */

@@ -22,7 +22,7 @@ import {
 
 /** The authorizer function: step 1 of the pipeline. */
 
-const { PUBLIC_URL, PERSONAL_TOKENS, ...direct } = readEnvironment(authorizerVariables, process.env);
+const { PUBLIC_URL, ACCESS_TOKEN_KEYS, PERSONAL_TOKENS, ...direct } = readEnvironment(authorizerVariables, process.env);
 const { trust, readCaller } = tokenIssuer();
 const verifier = accessTokenVerifier(trust, systemClock);
 const logRejection = tokenRejectionLog(log, systemClock);
@@ -30,7 +30,8 @@ const logRejection = tokenRejectionLog(log, systemClock);
 /** The facade or, in direct mode, the identity provider. */
 function tokenIssuer() {
   const { DIRECT_ISSUER: issuer, DIRECT_AUDIENCE: audience, DIRECT_JWKS_URI: jwksUri } = direct;
-  if (!issuer || !audience) return { trust: trustInFacade(PUBLIC_URL), readCaller: facadeCaller };
+  if (ACCESS_TOKEN_KEYS) return { trust: trustInFacade(PUBLIC_URL, ACCESS_TOKEN_KEYS), readCaller: facadeCaller };
+  if (!issuer || !audience) throw new Error('ACCESS_TOKEN_KEYS or DIRECT_ISSUER and DIRECT_AUDIENCE are missing');
   const groupsIn = groupReader(
     { claims: direct.DIRECT_GROUP_CLAIMS ?? [], prefix: direct.DIRECT_GROUP_PREFIX, kept: direct.DIRECT_GROUPS ?? [] },
     log,

@@ -1,7 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, ScheduledEvent } from 'aws-lambda';
 import { scopes } from '#scopes';
-import { openKms } from '../adapters/kms/kms-client.ts';
-import { kmsPublicKeys } from '../adapters/kms/kms-public-keys.ts';
 import { withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { type DocumentSource, documentHeaders, publicDocuments } from '../core/oauth/endpoints/public-documents.ts';
@@ -11,7 +9,6 @@ import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 /** The OAuth function: registration, sign-in, consent, tokens, metadata, and revocation at the identity provider. */
 
 const environment = readEnvironment(oauthVariables, process.env);
-const kms = openKms();
 const documents: DocumentSource = {
   rules: {
     publicUrl: environment.PUBLIC_URL,
@@ -25,13 +22,11 @@ const documents: DocumentSource = {
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
   },
-  signer: { publicKeys: kmsPublicKeys(kms, environment.SIGN_KEY_IDS) },
-  clock: systemClock,
+  publicKeys: environment.ACCESS_TOKEN_KEYS.keys,
 };
 
 let opened: ReturnType<typeof open> | undefined;
-const open = async () =>
-  (await import('./authorization-server.ts')).openAuthorizationServer(environment, documents, kms);
+const open = async () => (await import('./authorization-server.ts')).openAuthorizationServer(environment, documents);
 const server = () => {
   opened ??= open();
   return opened;
@@ -56,18 +51,13 @@ export async function handler(
     await withInvocation(awsRequestId, async () => (await server()).revokeUpstream(until));
     return undefined;
   }
-  return withRequest(event, async () => (await documentFor(event)) ?? (await server()).handle(event));
+  return withRequest(event, async () => documentFor(event) ?? (await server()).handle(event));
 }
 
 /** The response to a request for a public document; undefined for another request. */
-async function documentFor(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult | undefined> {
-  const build = event.httpMethod === 'GET' ? publicDocuments[event.path] : undefined;
-  if (build === undefined) return undefined;
-  try {
-    const document = await build(documents, event.multiValueQueryStringParameters?.kid?.[0]);
-    const headers = { ...documentHeaders(document), 'Content-Type': 'application/json' };
-    return { statusCode: 200, headers, body: JSON.stringify(document.content) };
-  } catch (error) {
-    return (await server()).failed(error);
-  }
+function documentFor({ httpMethod, path }: APIGatewayProxyEvent): APIGatewayProxyResult | undefined {
+  const document = httpMethod === 'GET' ? publicDocuments[path]?.(documents) : undefined;
+  if (document === undefined) return undefined;
+  const headers = { ...documentHeaders(document), 'Content-Type': 'application/json' };
+  return { statusCode: 200, headers, body: JSON.stringify(document.content) };
 }

@@ -74,6 +74,18 @@ export const oneOf = <const T extends string>(...choices: T[]) => ({
   },
 });
 
+/** A public key of ES256 (RFC 7518 §6.2.1), as key sets publish it. */
+export type PublicKey = { kty: string; crv: string; x: string; y: string; alg: string; use: string; kid: string };
+
+/** A JSON Web Key Set (RFC 7517 §5). */
+const keySet = {
+  read: (value: string) => {
+    const { keys } = JSON.parse(value) as { keys?: unknown };
+    if (!Array.isArray(keys) || keys.length === 0) throw new Error('a JSON Web Key Set');
+    return { keys: keys as PublicKey[] };
+  },
+};
+
 /** JSON; its user checks the shape. */
 const json = { read: (value: string): unknown => JSON.parse(value) };
 
@@ -114,6 +126,8 @@ const auditErrors = oneOf('none', 'class', 'message');
 export const authorizerVariables = {
   /** The issuer of access tokens; `${PUBLIC_URL}/mcp` is their audience. */
   PUBLIC_URL: origin,
+  /** The keys that verify access tokens; absent in direct mode. */
+  ACCESS_TOKEN_KEYS: optional(keySet),
   /** In direct mode: the identity provider, which issues the access tokens, and their audience. */
   DIRECT_ISSUER: optional(text),
   DIRECT_AUDIENCE: optional(text),
@@ -140,8 +154,10 @@ export const discoveryVariables = {
 export const oauthVariables = {
   PUBLIC_URL: origin,
   TABLE_NAME: text,
-  /** KMS keys (ECC_NIST_P256): the first one signs access tokens, all of them are published. */
-  SIGN_KEY_IDS: list,
+  /** KMS key (ECC_NIST_P256) that signs access tokens. */
+  SIGN_KEY_ID: text,
+  /** The keys that verify access tokens; the first one is that of `SIGN_KEY_ID`. */
+  ACCESS_TOKEN_KEYS: keySet,
   /** KMS key that seals upstream tokens and the MAC key of refresh tokens. */
   SEAL_KEY_ID: text,
   ...identityProvider,

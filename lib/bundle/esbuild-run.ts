@@ -10,11 +10,13 @@ import { fileOf } from './metafile.ts';
 /**
  * Replacements of modules that Holdfast's own code does not need on Lambda:
  * - the AWS SDK clients include event streams, which none of the operations in use has;
- * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment.
+ * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment;
+ * - `aws-jwt-verify` loads `https` with itself, and most deployments fetch no keys.
  */
 export const substitutes = {
   '@smithy/core/event-streams': moduleFile('lambda/adapters/substitutes/no-event-streams'),
   '@aws-sdk/credential-provider-node': moduleFile('lambda/adapters/substitutes/environment-credentials'),
+  https: moduleFile('lambda/adapters/substitutes/https-on-demand'),
 };
 
 /** The working directory of the CDK app, which is the owner's project. Errors name files relative to it. */

@@ -24,6 +24,7 @@ const functions = {
   'dashboard-sign-in': { module: languages },
   discovery: { module: languages },
   oauth: { module: languages },
+  'public-key-reader': {},
   telemetry: {},
   'upstream-keys': {},
 } satisfies Record<string, FunctionParts>;

@@ -101,6 +101,11 @@ export class Template {
     return withLocalOrigins(this.#functions.evaluate(value, where), this.#options.origins);
   }
 
+  /** Sets the attributes of a custom resource, which its function returns. */
+  provide(logicalId: string, attributes: Record<string, string>): void {
+    this.#attributes.set(logicalId, { Ref: logicalId, ...attributes });
+  }
+
   /** The value of the resource's `Ref`. */
   ref(logicalId: string): string {
     return String(this.resolve({ Ref: logicalId }, logicalId));

@@ -1,7 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Jwks } from 'aws-jwt-verify/jwk';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { accessTokenVerifier, trustInFacade, trustInProvider } from '../../lambda/adapters/access-token-verifier.ts';
+import {
+  accessTokenVerifier,
+  type TrustedIssuer,
+  trustInFacade,
+  trustInProvider,
+} from '../../lambda/adapters/access-token-verifier.ts';
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
 import { InvalidTokenError, type TokenRejectionReason } from '../../lambda/core/access/invalid-token-error.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
@@ -47,12 +53,12 @@ beforeEach(() => {
   asked.length = 0;
   pauses.length = 0;
   time = 0;
-  verifier = verifierOf(trustInFacade(origin));
+  verifier = verifierOf(trustInFacade(origin, { keys: published.map(({ jwk }) => jwk) as Jwks['keys'] }));
 });
 
 const keySet = () => JSON.stringify({ keys: published.map(({ jwk }) => jwk) });
 
-const verifierOf = (trust: ReturnType<typeof trustInFacade>) =>
+const verifierOf = (trust: TrustedIssuer) =>
   accessTokenVerifier(
     trust,
     { now: () => time, sleep: async (milliseconds) => void pauses.push(milliseconds) },
@@ -125,169 +131,164 @@ test('a rejection contains neither the token nor a claim of a token that cannot 
   }
 });
 
-test('fetches the keys once for any number of valid and invalid tokens', async () => {
-  const [good, bad] = [await token(), await token({ aud: 'https://evil.example/mcp' })];
-  // The first tokens may be verified in parallel, before the keys are fetched.
-  await Promise.all(Array.from({ length: 20 }, () => verifier.verify(good)));
-  expect(asked).toEqual(['/jwks.json?kid=own']);
-  for (let i = 0; i < 200; i++) {
-    if (i % 2 === 0) expect(await verifier.verify(good)).toMatchObject({ sub: 'u' });
-    else await expect(verifier.verify(bad)).rejects.toMatchObject(rejected('audience'));
-  }
-  for (const forged of ['x.y.z', `${good.slice(0, -4)}AAAA`, await token({}, { typ: 'JWT' })]) {
-    await expect(verifier.verify(forged)).rejects.toThrow(InvalidTokenError);
-  }
-  expect(asked).toEqual(['/jwks.json?kid=own']);
-});
-
-test('fetches the keys again for an unknown key id, and not for each invented one', async () => {
+test('verifies the facade’s tokens without a request', async () => {
   expect(await verifier.verify(await token())).toBeDefined();
-  const next = await newSigner('ES256', 'next');
-  published = [next, own];
-  expect(await verifier.verify(await token({}, {}, next))).toBeDefined();
-  expect(asked).toHaveLength(2);
-  for (let i = 0; i < 50; i++) {
-    const invented = verifier.verify(await token({}, { kid: `made-up-${i}` }));
-    await expect(invented).rejects.toMatchObject(rejected('unknown_key'));
+  for (const kid of ['unknown', 'own&x=../', 'k'.repeat(100), '__proto__']) {
+    await expect(verifier.verify(await token({}, { kid }))).rejects.toMatchObject(rejected('unknown_key'));
   }
-  expect(asked.length).toBeLessThanOrEqual(3);
-});
-
-describe('while the key set cannot be fetched', () => {
-  const unavailable = { status: 503, body: '{}' };
-  /** Answers the first requests with an error. */
-  const failing = (times: number, error = unavailable) => {
-    answer = () => (times-- > 0 ? error : undefined);
-  };
-
-  test.each([
-    ['is unavailable', unavailable],
-    ['is not a key set', { status: 200, body: '<html>' }],
-  ])('the first token waits for a key set that %s twice', async (_, error) => {
-    failing(2, error);
-    expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
-    expect(asked).toHaveLength(3);
-    expect(pauses).toEqual([125, 250]);
-  });
-
-  test('a token is neither accepted nor rejected after three attempts', async () => {
-    failing(Number.POSITIVE_INFINITY);
-    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
-    expect(asked).toHaveLength(3);
-    failing(0);
-    expect(await verifier.verify(await token())).toBeDefined();
-  });
-
-  test('a token whose key is known is accepted, and an unknown key causes one fetch', async () => {
-    await verifier.verify(await token());
-    failing(Number.POSITIVE_INFINITY);
-    for (let i = 0; i < 20; i++) {
-      await expect(verifier.verify(await token({}, { kid: `unknown-${i}` }))).rejects.toThrow(ServiceUnavailableError);
-      expect(await verifier.verify(await token())).toBeDefined();
-    }
-    expect(asked).toHaveLength(2);
-    expect(pauses).toEqual([]);
-  });
-});
-
-describe('a key that has been fetched', () => {
-  const minutes = (count: number) => {
-    time += count * 60_000;
-  };
-  const accepted = async () => expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
-
-  test('is fetched again after five minutes', async () => {
-    await accepted();
-    minutes(4.9);
-    await accepted();
-    expect(asked).toHaveLength(1);
-    minutes(0.1);
-    await accepted();
-    await accepted();
-    expect(asked).toHaveLength(2);
-  });
-
-  test('is rejected after five minutes when it has left the key set', async () => {
-    await accepted();
-    published = [rsa];
-    minutes(5);
-    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
-    minutes(1);
-    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
-  });
-
-  test('is not accepted again while the key set is unavailable, once it has left the key set', async () => {
-    await accepted();
-    published = [rsa];
-    minutes(5);
-    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
-    answer = () => ({ status: 503, body: '' });
-    minutes(1);
-    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
-  });
-
-  test('is fetched again at once after an invented key id', async () => {
-    await accepted();
-    minutes(5);
-    published = [rsa];
-    await expect(verifier.verify(await token({}, { kid: 'invented' }))).rejects.toMatchObject(rejected('unknown_key'));
-    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
-  });
-
-  test('is accepted for an hour while the key set is unavailable, with one fetch in ten seconds', async () => {
-    await accepted();
-    answer = () => ({ status: 503, body: '' });
-    minutes(5);
-    await accepted();
-    await accepted();
-    expect(asked).toHaveLength(2);
-    time += 10_000;
-    await accepted();
-    expect(asked).toHaveLength(3);
-    minutes(54);
-    await accepted();
-    expect(pauses).toEqual([]);
-    minutes(1);
-    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
-    answer = () => undefined;
-    await accepted();
-  });
-
-  test('is accepted beside a fetch for another key that fails', async () => {
-    const next = await newSigner('ES256', 'next');
-    published = [own, next];
-    await accepted();
-    minutes(5);
-    answer = () => ({ status: 503, body: '' });
-    for (const signer of [own, next]) expect(await verifier.verify(await token({}, {}, signer))).toBeDefined();
-    const unknown = verifier.verify(await token({}, { kid: 'unknown' }));
-    await expect(unknown).rejects.toThrow(ServiceUnavailableError);
-  });
-});
-
-test('accepts a new key while a cache in front has the previous key set', async () => {
-  const cache = new Map<string, string>();
-  answer = (url) => {
-    cache.set(url, cache.get(url) ?? keySet());
-    return { status: 200, body: cache.get(url)! };
-  };
-  published = [own];
-  expect(await verifier.verify(await token())).toBeDefined();
-  const next = await newSigner('ES256', 'next');
-  published = [next, own];
-  expect(await verifier.verify(await token({}, {}, next))).toBeDefined();
-  // Another process, which starts with the new key and then meets the old one.
-  const other = verifierOf(trustInFacade(origin));
-  expect(await other.verify(await token({}, {}, next))).toBeDefined();
-  expect(await other.verify(await token())).toBeDefined();
-});
-
-test.each([
-  ['has characters of a URL', 'own&x=../'],
-  ['is longer than that of a key', 'k'.repeat(100)],
-])('rejects a token whose key id %s without a fetch', async (_, kid) => {
-  await expect(verifier.verify(await token({}, { kid }))).rejects.toMatchObject(rejected('unknown_key'));
   expect(asked).toEqual([]);
+});
+
+describe('with the key set of an identity provider', () => {
+  beforeEach(() => {
+    verifier = verifierOf(
+      trustInProvider({ issuer: origin, audience: `${origin}/mcp`, jwksUri: `${origin}/jwks.json` }),
+    );
+  });
+
+  test('fetches the keys once for any number of valid and invalid tokens', async () => {
+    const [good, bad] = [await token(), await token({ aud: 'https://evil.example/mcp' })];
+    // The first tokens may be verified in parallel, before the keys are fetched.
+    await Promise.all(Array.from({ length: 20 }, () => verifier.verify(good)));
+    expect(asked).toEqual(['/jwks.json']);
+    for (let i = 0; i < 200; i++) {
+      if (i % 2 === 0) expect(await verifier.verify(good)).toMatchObject({ sub: 'u' });
+      else await expect(verifier.verify(bad)).rejects.toMatchObject(rejected('audience'));
+    }
+    for (const forged of ['x.y.z', `${good.slice(0, -4)}AAAA`, await token({}, { typ: 'id_token+jwt' })]) {
+      await expect(verifier.verify(forged)).rejects.toThrow(InvalidTokenError);
+    }
+    expect(asked).toEqual(['/jwks.json']);
+  });
+
+  test('fetches the keys again for an unknown key id, and not for each invented one', async () => {
+    expect(await verifier.verify(await token())).toBeDefined();
+    const next = await newSigner('ES256', 'next');
+    published = [next, own];
+    expect(await verifier.verify(await token({}, {}, next))).toBeDefined();
+    expect(asked).toHaveLength(2);
+    for (let i = 0; i < 50; i++) {
+      const invented = verifier.verify(await token({}, { kid: `made-up-${i}` }));
+      await expect(invented).rejects.toMatchObject(rejected('unknown_key'));
+    }
+    expect(asked.length).toBeLessThanOrEqual(3);
+  });
+
+  describe('while the key set cannot be fetched', () => {
+    const unavailable = { status: 503, body: '{}' };
+    /** Answers the first requests with an error. */
+    const failing = (times: number, error = unavailable) => {
+      answer = () => (times-- > 0 ? error : undefined);
+    };
+
+    test.each([
+      ['is unavailable', unavailable],
+      ['is not a key set', { status: 200, body: '<html>' }],
+    ])('the first token waits for a key set that %s twice', async (_, error) => {
+      failing(2, error);
+      expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
+      expect(asked).toHaveLength(3);
+      expect(pauses).toEqual([125, 250]);
+    });
+
+    test('a token is neither accepted nor rejected after three attempts', async () => {
+      failing(Number.POSITIVE_INFINITY);
+      await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+      expect(asked).toHaveLength(3);
+      failing(0);
+      expect(await verifier.verify(await token())).toBeDefined();
+    });
+
+    test('a token whose key is known is accepted, and an unknown key causes one fetch', async () => {
+      await verifier.verify(await token());
+      failing(Number.POSITIVE_INFINITY);
+      for (let i = 0; i < 20; i++) {
+        await expect(verifier.verify(await token({}, { kid: `unknown-${i}` }))).rejects.toThrow(
+          ServiceUnavailableError,
+        );
+        expect(await verifier.verify(await token())).toBeDefined();
+      }
+      expect(asked).toHaveLength(2);
+      expect(pauses).toEqual([]);
+    });
+  });
+
+  describe('a key that has been fetched', () => {
+    const minutes = (count: number) => {
+      time += count * 60_000;
+    };
+    const accepted = async () => expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
+
+    test('is fetched again after five minutes', async () => {
+      await accepted();
+      minutes(4.9);
+      await accepted();
+      expect(asked).toHaveLength(1);
+      minutes(0.1);
+      await accepted();
+      await accepted();
+      expect(asked).toHaveLength(2);
+    });
+
+    test('is rejected after five minutes when it has left the key set', async () => {
+      await accepted();
+      published = [rsa];
+      minutes(5);
+      await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+      minutes(1);
+      await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+    });
+
+    test('is not accepted again while the key set is unavailable, once it has left the key set', async () => {
+      await accepted();
+      published = [rsa];
+      minutes(5);
+      await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+      answer = () => ({ status: 503, body: '' });
+      minutes(1);
+      await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+    });
+
+    test('is fetched again at once after an invented key id', async () => {
+      await accepted();
+      minutes(5);
+      published = [rsa];
+      await expect(verifier.verify(await token({}, { kid: 'invented' }))).rejects.toMatchObject(
+        rejected('unknown_key'),
+      );
+      await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+    });
+
+    test('is accepted for an hour while the key set is unavailable, with one fetch in ten seconds', async () => {
+      await accepted();
+      answer = () => ({ status: 503, body: '' });
+      minutes(5);
+      await accepted();
+      await accepted();
+      expect(asked).toHaveLength(2);
+      time += 10_000;
+      await accepted();
+      expect(asked).toHaveLength(3);
+      minutes(54);
+      await accepted();
+      expect(pauses).toEqual([]);
+      minutes(1);
+      await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+      answer = () => undefined;
+      await accepted();
+    });
+
+    test('is accepted beside a fetch for another key that fails', async () => {
+      const next = await newSigner('ES256', 'next');
+      published = [own, next];
+      await accepted();
+      minutes(5);
+      answer = () => ({ status: 503, body: '' });
+      for (const signer of [own, next]) expect(await verifier.verify(await token({}, {}, signer))).toBeDefined();
+      const unknown = verifier.verify(await token({}, { kid: 'unknown' }));
+      await expect(unknown).rejects.toThrow(ServiceUnavailableError);
+    });
+  });
 });
 
 test('fetches the key set of an identity provider under the URL of its settings', async () => {

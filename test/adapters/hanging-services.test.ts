@@ -23,7 +23,7 @@ test('a service without a response is asked three times and reported as unavaila
   Object.assign(process.env, { AWS_ENDPOINT_URL, AWS_REGION: 'us-east-1', ...credentials });
 
   const outcomes = await Promise.allSettled([
-    kmsSigner(openKms(), ['key']).sign(new Uint8Array(1)),
+    kmsSigner(openKms(), 'key').sign(new Uint8Array(1)),
     lambdaWorker('worker').start({} as never),
   ]);
   expect(outcomes.map((each) => each.status === 'rejected' && each.reason instanceof ServiceUnavailableError)).toEqual([

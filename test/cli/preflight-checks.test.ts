@@ -413,7 +413,7 @@ describe('an identity provider', () => {
   const signingInAt = (base: SynthesizedTemplate) =>
     changed(base, (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
         if (!('IDP_SCOPES' in variables)) continue;
         const client = { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: CLIENT.id, IDP_CLIENT_SECRET_ARN: secretArn };
         Object.assign(variables, client, { IDP_SCOPES: 'openid offline_access' });
@@ -480,7 +480,7 @@ describe('an identity provider', () => {
   test('that has no discovery document at the issuer fails', async () => {
     const wrong = changed(template, (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        if (Type !== 'AWS::Lambda::Function' || !('IDP_SCOPES' in Properties.Environment.Variables)) continue;
+        if (Type !== 'AWS::Lambda::Function' || !('IDP_SCOPES' in (Properties.Environment?.Variables ?? {}))) continue;
         Properties.Environment.Variables.IDP_ISSUER = `${provider.issuer}/elsewhere`;
       }
     });
@@ -496,7 +496,7 @@ describe('an identity provider', () => {
     aws.replies['secretsmanager GetSecretValue'] = { body: { SecretString: 'last-years-secret' } };
     const direct = changed(template, (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
         delete variables.IDP_SCOPES;
       }
     });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   strict = await TestCloud.start({
     change: (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
         if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
       }
     },

@@ -11,9 +11,8 @@ import { grantOf, json } from '../support/wire-checks.ts';
 /**
  * The requests of the functions to DynamoDB and KMS. `docs/data-model.md` has the same numbers.
  *
- * Each request has run once before it is counted: a fresh process loads the key of refresh tokens (GetItem and Decrypt)
- * and the public keys (GetPublicKey, once for each signing key). The first process of a deployment also creates that key
- * (GenerateDataKey and PutItem).
+ * Each request has run once before it is counted: a fresh process loads the key of refresh tokens (GetItem and Decrypt). The
+ * first process of a deployment also creates that key (GenerateDataKey and PutItem).
  */
 
 jest.setTimeout(60_000);

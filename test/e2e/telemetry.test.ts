@@ -44,7 +44,7 @@ beforeAll(async () => {
     edits: [['cdk.json', '"context": {', `"context": { ${context}`]],
     change: (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
         if ('TELEMETRY_ENDPOINT' in variables) variables.TELEMETRY_ENDPOINT = `http://127.0.0.1:${port}`;
       }
     },

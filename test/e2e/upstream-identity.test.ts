@@ -60,7 +60,7 @@ describe('a user who is disabled at the identity provider', () => {
 /** Makes the functions of a template use the provider. */
 const using = (provider: ScriptedProvider) => (resources: Resources) => {
   for (const { Type, Properties } of Object.values(resources)) {
-    const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+    const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
     if ('IDP_ISSUER' in variables) {
       Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
     }

@@ -84,7 +84,7 @@ test('clients request the profile’s scopes without openid and offline_access, 
 });
 
 test('the authorizer accepts only the facade’s tokens in facade mode', () => {
-  expect(Object.keys(environmentOf('Authorizer', synthesize()))).toEqual(['PUBLIC_URL']);
+  expect(Object.keys(environmentOf('Authorizer', synthesize()))).toEqual(['PUBLIC_URL', 'ACCESS_TOKEN_KEYS']);
 });
 
 test('discovery and the server’s page are the only open routes, and no absent method has a throttle', () => {

@@ -4,6 +4,7 @@ import { resolve, resourcesOf, synthesize } from '../support/synthesized-templat
 
 const publicUrl = { PUBLIC_URL: 'https://d111111abcdef8.cloudfront.net' };
 const table = { TABLE_NAME: 'ref-Table710B521B' };
+const keySet = { ACCESS_TOKEN_KEYS: '{"keys":[{"kid":"key"}]}' };
 const sealKey = { SEAL_KEY_ID: 'ref-SealKeyC5072D71' };
 
 const server = {
@@ -22,7 +23,7 @@ const server = {
 };
 
 const defaults = {
-  Authorizer: { memory: 256, timeout: 10, variables: publicUrl },
+  Authorizer: { memory: 256, timeout: 10, variables: { ...publicUrl, ...keySet } },
   Mcp: { memory: 512, timeout: 300, variables: { ...server, WORKER_FUNCTION: 'ref-WorkerFunctionAF8A26AF' } },
   Worker: { memory: 512, timeout: 900, variables: server },
   OAuth: {
@@ -32,7 +33,8 @@ const defaults = {
       ...publicUrl,
       ...table,
       ...sealKey,
-      SIGN_KEY_IDS: 'ref-SigningKey49B95470',
+      SIGN_KEY_ID: 'ref-SigningKey49B95470',
+      ...keySet,
       IDP_ISSUER: 'UsersPoolBFC35D3B.ProviderURL',
       IDP_CLIENT_ID: 'ref-UsersPoolFacadeEB0659B6',
       IDP_AUTHENTICATION: 'none',
@@ -71,6 +73,7 @@ const defaults = {
       MCP_SESSION_TTL_HOURS: '24',
     },
   },
+  PublicKeys: { memory: 256, timeout: 60, variables: {} },
   Rollup: { memory: 512, timeout: 240, variables: { ...table, AUDIT_RETENTION_DAYS: '30' } },
 };
 
@@ -80,7 +83,7 @@ test('each function has its default memory, timeout and variables', () => {
     {
       memory: Properties.MemorySize,
       timeout: Properties.Timeout,
-      variables: resolve(Properties.Environment.Variables),
+      variables: resolve(Properties.Environment?.Variables ?? {}),
     },
   ]);
   expect(Object.fromEntries(functions)).toEqual(defaults);

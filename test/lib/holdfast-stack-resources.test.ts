@@ -16,6 +16,7 @@ const [cognito, , external] = deployments.map(([, props]) => synthesize(props)) 
 ];
 
 const propertiesOf = (template: SynthesizedTemplate, type: string) => resolve(onlyOne(template, type).Properties);
+const idsOf = (template: SynthesizedTemplate, type: string) => resourcesOf(template, type).map(([id]) => id);
 const idOf = (template: SynthesizedTemplate, type: string) => resourcesOf(template, type)[0]![0];
 
 describe('the firewall', () => {
@@ -259,6 +260,33 @@ test('schedules invoke the OAuth function each minute, and the aggregation job e
     ['OAuthSchedule', 'rate(1 minute)', 'ENABLED'],
     ['RollupSchedule', 'rate(5 minutes)', 'ENABLED'],
   ]);
+});
+
+test('the public keys of access tokens are read by a function when the stack is deployed', () => {
+  const id = idOf(cognito, 'Custom::PublicKeys');
+  const { Properties, DependsOn } = onlyOne(cognito, 'Custom::PublicKeys') as {
+    Properties: object;
+    DependsOn: string[];
+  };
+  expect(Properties).toEqual({
+    ServiceToken: { 'Fn::GetAtt': ['PublicKeysFunction33337C5C', 'Arn'] },
+    ServiceTimeout: '300',
+    KeyIds: [{ Ref: idsOf(cognito, 'AWS::KMS::Key').find((each) => each.startsWith('SigningKey')) }],
+  });
+  // Its permission exists before CloudFormation invokes it.
+  expect(DependsOn).toContain('PublicKeysRoleDefaultPolicy583F7CD2');
+  const variablesOf = (name: string) =>
+    resourcesOf(cognito, 'AWS::Lambda::Function').find(([each]) => each.startsWith(name))![1].Properties.Environment
+      .Variables;
+  for (const name of ['Authorizer', 'OAuth']) {
+    expect(variablesOf(name).ACCESS_TOKEN_KEYS).toEqual({ 'Fn::GetAtt': [id, 'KeySet'] });
+  }
+});
+
+test('a deployment with another signing key updates the authorizer before the OAuth function', () => {
+  const [authorizer] = idsOf(cognito, 'AWS::Lambda::Function').filter((id) => id.startsWith('Authorizer'));
+  const oauth = resourcesOf(cognito, 'AWS::Lambda::Function').find(([id]) => id.startsWith('OAuth'))![1];
+  expect(oauth.DependsOn).toContain(authorizer);
 });
 
 test('the OAuth function signs with the first of the signing keys, and publishes each', () => {

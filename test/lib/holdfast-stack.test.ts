@@ -45,7 +45,7 @@ const functionNamed = (template: SynthesizedTemplate, name: string) =>
 const roleStatements = (template: SynthesizedTemplate, name: string) =>
   Object.entries(statementsOf(template)).find(([id]) => id.startsWith(`${name}Role`))![1];
 
-const functionNames = ['Authorizer', 'OAuth', 'Mcp', 'Worker', 'Dashboard', 'Rollup'];
+const functionNames = ['Authorizer', 'OAuth', 'Mcp', 'Worker', 'Dashboard', 'Rollup', 'PublicKeys'];
 
 /** The MCP function and its worker share one bundle. */
 const servers = ['Mcp', 'Worker'];
@@ -82,6 +82,7 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
           Worker: 'index.work',
           Dashboard: 'index.handler',
           Rollup: 'index.handler',
+          PublicKeys: 'index.handler',
         });
         for (const [, { Properties }] of functions) {
           expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
@@ -123,7 +124,7 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
 
       test('stay within the limits of Lambda for environment variables', () => {
         for (const [, { Properties }] of functions) {
-          const variables = resolve(Properties.Environment.Variables) as Record<string, string>;
+          const variables = resolve(Properties.Environment?.Variables ?? {}) as Record<string, string>;
           expect(Buffer.byteLength(JSON.stringify(variables))).toBeLessThan(4096);
           for (const name of Object.keys(variables)) expect(name).not.toMatch(/^(AWS_|LAMBDA_|_HANDLER|_X_AMZN|TZ$)/);
         }
@@ -298,7 +299,7 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
         expect([...new Set(invokable)].sort()).toEqual(
           resourcesOf(template, 'AWS::Lambda::Function')
             .map(([id]) => id)
-            .filter((id) => !id.startsWith('WorkerFunction'))
+            .filter((id) => !/^(Worker|PublicKeys)Function/.test(id))
             .sort(),
         );
       });
@@ -505,7 +506,7 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
             ParametersInCacheKeyAndForwardedToOrigin: {
               CookiesConfig: { CookieBehavior: 'none' },
               HeadersConfig: { HeaderBehavior: 'none' },
-              QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+              QueryStringsConfig: { QueryStringBehavior: 'none' },
             },
           });
         } else {
@@ -604,13 +605,13 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
 
     test('every log group has a retention', () => {
       const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
-      expect(groups).toHaveLength(7);
+      expect(groups).toHaveLength(8);
       for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
     });
 
     test('Lambda logs warnings only, and every line of a tool', () => {
       const functions = resourcesOf(template, 'AWS::Lambda::Function');
-      expect(functions).toHaveLength(6);
+      expect(functions).toHaveLength(7);
       for (const [, { Properties }] of functions) {
         expect(Properties.LoggingConfig).toMatchObject({
           LogFormat: 'JSON',
@@ -766,6 +767,7 @@ describe('logical ids', () => {
       'DashboardFunction117EF421',
       'McpFunctionD30E3E93',
       'OAuthFunction48EC2749',
+      'PublicKeysFunction33337C5C',
       'RollupFunction0AD43BE6',
       'WorkerFunctionAF8A26AF',
     ],

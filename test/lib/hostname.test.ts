@@ -104,19 +104,19 @@ describe('the distribution in front of the API', () => {
     expect(patterns).toEqual(['/jwks.json', '/.well-known/*']);
   });
 
-  test('caches documents for as long as their Cache-Control says, a week at most, by path and key id', () => {
+  test('caches documents for as long as their Cache-Control says, a day at most, by path', () => {
     expect(cachePolicy!.Properties.CachePolicyConfig).toEqual({
       Name: expect.anything(),
       Comment: expect.any(String),
       MinTTL: 0,
       DefaultTTL: 0,
-      MaxTTL: 604_800,
+      MaxTTL: 86_400,
       ParametersInCacheKeyAndForwardedToOrigin: {
         CookiesConfig: { CookieBehavior: 'none' },
         EnableAcceptEncodingBrotli: false,
         EnableAcceptEncodingGzip: false,
         HeadersConfig: { HeaderBehavior: 'none' },
-        QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+        QueryStringsConfig: { QueryStringBehavior: 'none' },
       },
     });
   });

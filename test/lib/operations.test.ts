@@ -102,6 +102,7 @@ const entryOf = {
   SignIn: 'lambda/functions/dashboard-sign-in.ts',
   Dashboard: 'lambda/functions/dashboard.ts',
   Rollup: 'lambda/functions/aggregation.ts',
+  PublicKeys: 'lambda/functions/public-key-reader.ts',
   Telemetry: 'lambda/functions/telemetry.ts',
 };
 type EntryName = keyof typeof entryOf;

@@ -99,6 +99,7 @@ const functions = [
   ['Worker', 'mcp'],
   ['Dashboard', 'dashboard'],
   ['Rollup', 'aggregation'],
+  ['PublicKeys', 'public-key-reader'],
 ] as const;
 
 /**

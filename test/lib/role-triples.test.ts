@@ -104,7 +104,6 @@ const everything: Record<string, string[]> = {
     ...on('PutItem UpdateItem', 'signIn', 'user', 'dashboardSessions'),
     `Query Table/index/recent ${indexPrefix.endedTokens}*`,
     'kms:Sign SigningKey',
-    'kms:GetPublicKey SigningKey',
     ...seal('upstream', 'refresh-mac', 'user-names'),
     readSecret,
   ],
@@ -122,6 +121,7 @@ const everything: Record<string, string[]> = {
     ...onKey('GetItem PutItem', 'user-names'),
     ...seal('user-names'),
   ],
+  PublicKeys: [...logs('PublicKeys'), 'kms:GetPublicKey SigningKey'],
   Rollup: [...logs('Rollup'), ...on('Query', 'calls', 'callMarkers'), ...on('GetItem PutItem Query', 'aggregates')],
   Telemetry: [
     ...logs('Telemetry'),

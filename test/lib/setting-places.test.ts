@@ -34,13 +34,23 @@ const server = (...variables: string[]) => variables.flatMap((each) => [`Mcp.${e
 const signIn = (variable: string) => [`OAuth.${variable}`, ...server(variable)];
 const inPolicies = (...roles: string[]) =>
   roles.map((role) => `${role}RoleDefaultPolicy.PolicyDocument.Statement.Resource`);
-const functions = ['Authorizer', 'Dashboard', 'Mcp', 'OAuth', 'Rollup', 'Telemetry', 'UpstreamKeys', 'Worker'];
+const functions = [
+  'Authorizer',
+  'Dashboard',
+  'Mcp',
+  'OAuth',
+  'PublicKeys',
+  'Rollup',
+  'Telemetry',
+  'UpstreamKeys',
+  'Worker',
+];
 const inLogs = (property: string) => [
   ...functions.map((name) => `${name}Logs.${property}`),
   `GatewayAccessLog.${property}`,
 ];
 const inBundles = (member: string) =>
-  ['aggregation', 'authorizer', 'dashboard', 'mcp', 'oauth', 'telemetry', 'upstream-keys'].map(
+  ['aggregation', 'authorizer', 'dashboard', 'mcp', 'oauth', 'public-key-reader', 'telemetry', 'upstream-keys'].map(
     (name) => `bundle ${name}.ts.${member}`,
   );
 

@@ -54,7 +54,7 @@ describe('a server by URL', () => {
     expect(keyed('Worker')).toEqual([sign]);
     expect(keyed('UpstreamKeys')).toEqual(['kms:GetPublicKey']);
     for (const name of ['OAuth', 'Dashboard', 'Rollup']) expect(keyed(name)).toEqual([]);
-    const signing = variablesOf(template, 'OAuth').SIGN_KEY_IDS.Ref;
+    const signing = variablesOf(template, 'OAuth').SIGN_KEY_ID.Ref;
     expect(signing).not.toBe(keyId);
     for (const name of ['Mcp', 'Worker', 'UpstreamKeys']) {
       expect(JSON.stringify(statementsOf(template, name))).not.toContain(signing);

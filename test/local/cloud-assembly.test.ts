@@ -57,7 +57,9 @@ const createKey = (logicalId: string) => ({
 
 function read(assembly: string, selection?: string) {
   const stack = readAssembly(assembly, selection);
-  return { stack, template: stackTemplate(stack, origins, createKey) };
+  const template = stackTemplate(stack, origins, createKey);
+  for (const { logicalId } of template.declarations('Custom::PublicKeys')) template.provide(logicalId, { KeySet: '{}' });
+  return { stack, template };
 }
 
 const functionIds = (template: Template) =>

@@ -25,6 +25,7 @@ import {
 import { startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { startOidcProvider } from '../../local/cognito/oidc-provider.ts';
 import { userPoolOf } from '../../local/cognito/user-pool-definition.ts';
+import { CustomResources, customResourceFunctions } from '../../local/custom-resources.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { freePort } from '../../local/free-port.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
@@ -105,10 +106,10 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
   const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...pool });
   cleanups.push(identityProvider.close);
 
-  const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });
-  for (const resource of template.resources('AWS::Lambda::Function')) {
-    const { logicalId, properties, raw } = resource;
-    const { Variables } = properties.Environment as { Variables: Record<string, string> };
+  const startFunction = async (logicalId: string): Promise<RealFunction> => {
+    const resource = template.resource(logicalId);
+    const { properties, raw } = resource;
+    const { Variables } = (properties.Environment ?? {}) as { Variables?: Record<string, string> };
     const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
     const statements = roleStatements(template, template.logicalIdOf(raw.Role));
     principals.add(accessKeyId, { functionName: logicalId, statements });
@@ -131,7 +132,16 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
       AWS_ENDPOINT_URL_KMS: kms.endpoint,
       TMPDIR: mkdtempSync(join(folder, 'environment-')),
     });
-    functions.add(logicalId, real);
+    return real;
+  };
+  const customResources = new CustomResources(async (_template, logicalId, event) => {
+    for await (const _ of (await startFunction(logicalId)).invoke(JSON.stringify(event)));
+  });
+  await customResources.provide(template);
+  const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });
+  const ofCustomResources = customResourceFunctions(template);
+  for (const { logicalId } of template.declarations('AWS::Lambda::Function')) {
+    if (!ofCustomResources.includes(logicalId)) functions.add(logicalId, await startFunction(logicalId));
   }
   const gateway = await startGatewayServer({
     template,

@@ -12,7 +12,7 @@ beforeAll(async () => {
   target = await TestCloud.start({
     change: (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
         if ('ACCESS_TOKEN_MINUTES' in variables) variables.ACCESS_TOKEN_MINUTES = `${LIFETIME / 60}`;
       }
     },

@@ -21,8 +21,8 @@ beforeAll(async () => {
     change: (resources) => {
       provider.use(resources);
       for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-        if ('SIGN_KEY_IDS' in variables) variables.PUBLIC_URL = facade;
+        const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
+        if ('SIGN_KEY_ID' in variables) variables.PUBLIC_URL = facade;
       }
     },
   });

@@ -59,7 +59,7 @@ export class Provider {
   /** Makes the functions of a template use this provider, and revoke its tokens. */
   use = (resources: Resources): void => {
     for (const { Type, Properties } of Object.values(resources)) {
-      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+      const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
       if ('IDP_ISSUER' in variables)
         Object.assign(variables, { IDP_ISSUER: this.issuer, IDP_CLIENT_ID: this.clientId, IDP_REVOKES: 'true' });
     }

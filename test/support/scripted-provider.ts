@@ -78,7 +78,7 @@ function signingKeyPair(alg: string, name: string): ReturnType<typeof generateKe
 /** Makes the functions of a template sign users in at the provider. */
 export const signInAt = (provider: ScriptedProvider) => (resources: Resources) => {
   for (const { Type, Properties } of Object.values(resources)) {
-    const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+    const variables = Type === 'AWS::Lambda::Function' ? (Properties.Environment?.Variables ?? {}) : {};
     if (!('IDP_ISSUER' in variables)) continue;
     Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
   }

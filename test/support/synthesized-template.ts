@@ -101,6 +101,7 @@ export function resolve(value: unknown): unknown {
   if (key === 'Ref') return `ref-${argument}`;
   if (key === 'Fn::GetAtt') {
     const [id, attribute] = argument as [string, string];
+    if (attribute === 'KeySet') return '{"keys":[{"kid":"key"}]}';
     return attribute === 'DomainName' ? 'd111111abcdef8.cloudfront.net' : `${id}.${attribute}`;
   }
   if (key === 'Fn::Join') {

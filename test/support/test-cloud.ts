@@ -84,7 +84,9 @@ export class TestCloud extends EmulatorProcess {
     const option = `--import=${clock}`;
     const template: { Resources: Resources } = JSON.parse(this.template);
     for (const { Type, Properties } of Object.values(template.Resources)) {
-      if (Type === 'AWS::Lambda::Function') Properties.Environment.Variables.NODE_OPTIONS = option;
+      if (Type !== 'AWS::Lambda::Function') continue;
+      Properties.Environment ??= { Variables: {} };
+      Properties.Environment.Variables.NODE_OPTIONS = option;
     }
     writeFileSync(this.#templateFile, JSON.stringify(template));
     await this.restart([option]);

@@ -99,8 +99,8 @@ export class TokenFacade {
       groupsIn: ({ groups }) => groups as string[] | undefined,
       signer: {
         sign: async (data) => new Uint8Array(await crypto.subtle.sign(sign, pair.privateKey, data as BufferSource)),
-        publicKeys: async () => [publicKey],
       },
+      publicKeys: [publicKey],
       macKey: { load: async () => macKey },
       clock: this.clock,
       random: () => 0.5,

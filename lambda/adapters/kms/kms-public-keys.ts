@@ -1,6 +1,6 @@
 import { createHash, createPublicKey } from 'node:crypto';
-import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
 import { settleAll } from '../../core/support/settle-all.ts';
+import type { PublicKey } from '../../shared/environment.ts';
 import { bytesOf, type KmsClient } from './kms-client.ts';
 
 /**
@@ -8,8 +8,8 @@ import { bytesOf, type KmsClient } from './kms-client.ts';
  *
  * @returns a function that throws `ServiceUnavailableError` when KMS does not respond
  */
-export function kmsPublicKeys(kms: KmsClient, keyIds: readonly string[]): Signer['publicKeys'] {
-  let published: ReturnType<Signer['publicKeys']> | undefined;
+export function kmsPublicKeys(kms: KmsClient, keyIds: readonly string[]): () => Promise<PublicKey[]> {
+  let published: Promise<PublicKey[]> | undefined;
   const readKey = async (KeyId: string) => publicJwk(bytesOf((await kms('GetPublicKey', { KeyId })).PublicKey));
   return () => {
     published ??= settleAll(keyIds.map(readKey)).catch((error) => {
@@ -21,7 +21,7 @@ export function kmsPublicKeys(kms: KmsClient, keyIds: readonly string[]): Signer
 }
 
 /** With its thumbprint as its id (RFC 7638 §3: the required members in lexicographic order). */
-function publicJwk(spki: Uint8Array) {
+function publicJwk(spki: Uint8Array): PublicKey {
   const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
   const { crv, kty, x, y } = key.export({ format: 'jwk' });
   const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');

@@ -20,7 +20,7 @@ import type { MachineClient, MachineClientStore } from './clients/machine-client
 import type { ClientAdmission, PreregisteredClient } from './clients/oauth-client.ts';
 import type { RateLimitStore } from './clients/rate-limit.ts';
 import type { OAuthPageText } from './pages/oauth-page-text.ts';
-import type { MacKey, Signer } from './tokens/facade-tokens.ts';
+import type { AccessTokenKeys, MacKey } from './tokens/facade-tokens.ts';
 
 /** The operator's settings of the authorization server. */
 export type FacadeRules = {
@@ -64,7 +64,7 @@ export type FacadeRules = {
 };
 
 /** The ports and settings of the authorization server. */
-export type Facade = {
+export type Facade = AccessTokenKeys & {
   rules: FacadeRules;
   clients: ClientStore;
   machineClients: MachineClientStore;
@@ -82,7 +82,6 @@ export type Facade = {
   pageText: (request: Request) => Promise<OAuthPageText>;
   /** Absent where names are not kept. */
   userNames?: UserNames | undefined;
-  signer: Signer;
   macKey: MacKey;
   sealer: Sealer;
   upstreamProvider: UpstreamProvider;

@@ -1,4 +1,3 @@
-import type { Logger } from '../support/logger.ts';
 import { authorizationEndpoint } from './endpoints/authorization-endpoint.ts';
 import { callbackEndpoint } from './endpoints/callback-endpoint.ts';
 import { consentEndpoint } from './endpoints/consent-endpoint.ts';
@@ -9,16 +8,15 @@ import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
 import { serverEndpoint } from './endpoints/server-endpoint.ts';
 import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade } from './facade.ts';
-import { dispatch, type Endpoint, jsonError } from './oauth-dispatch.ts';
-import { toOAuthError } from './oauth-failure.ts';
+import { dispatch, type Endpoint } from './oauth-dispatch.ts';
 import { iconResponse } from './pages/server-page.ts';
 
 const documents = Object.entries(publicDocuments).map(([path, build]): [string, Endpoint<Facade>] => [
   path,
   {
     methods: ['GET', 'HEAD'],
-    handle: async (facade, request) => {
-      const document = await build(facade, new URL(request.url).searchParams.get('kid') ?? undefined);
+    handle: async (facade) => {
+      const document = build(facade);
       return Response.json(document.content, { headers: documentHeaders(document) });
     },
     errors: 'json',
@@ -58,10 +56,6 @@ export async function handleOAuthRequest(facade: Facade, request: Request): Prom
   const response = await dispatch(endpoint, facade, request);
   return endpoint === undefined || endpoint.errors === 'json' ? readableAnywhere(response) : response;
 }
-
-/** The response to a request for a public document that cannot be built. */
-export const failedDocument = (error: unknown, log: Logger): Response =>
-  readableAnywhere(jsonError(toOAuthError(error, log)));
 
 /** Clients that run in web pages read these responses from their own origin; no cookie counts at these endpoints. */
 function readableAnywhere(response: Response): Response {

@@ -1,7 +1,6 @@
 import { documentHeaders, publicDocuments } from '../../../lambda/core/oauth/endpoints/public-documents.ts';
 import type { Facade } from '../../../lambda/core/oauth/facade.ts';
-import { failedDocument, handleOAuthRequest } from '../../../lambda/core/oauth/oauth-routes.ts';
-import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { handleOAuthRequest } from '../../../lambda/core/oauth/oauth-routes.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
 const origin = 'https://mcp.example';
@@ -13,7 +12,7 @@ const facade = {
     clientDocuments: { mode: 'open', allowed: [] },
     dynamicRegistration: { mode: 'open', allowed: [] },
   },
-  signer: { publicKeys: async () => [key] },
+  publicKeys: [key],
   clock: fakeClock(),
   log: () => undefined,
 } as unknown as Facade;
@@ -23,8 +22,8 @@ const get = (path: string, method = 'GET') => handleOAuthRequest(facade, new Req
 test.each(Object.keys(publicDocuments))(
   '%s is the same document by a GET of the whole server and alone',
   async (path) => {
-    const document = await publicDocuments[path]!(facade, 'key');
-    const response = await get(`${path}?kid=key`);
+    const document = publicDocuments[path]!(facade);
+    const response = await get(path);
     expect(await response.json()).toEqual(document.content);
     for (const [name, value] of Object.entries(documentHeaders(document)))
       expect(response.headers.get(name)).toBe(value);
@@ -34,19 +33,4 @@ test.each(Object.keys(publicDocuments))(
 test('a public document is no answer to a POST', async () => {
   const { status, headers } = await get('/jwks.json', 'POST');
   expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD']);
-});
-
-test('a document that cannot be built is temporarily unavailable, for clients of every origin', async () => {
-  const events: string[] = [];
-  const response = failedDocument(new ServiceUnavailableError('The key service', new Error('timeout')), (event) => {
-    events.push(event);
-  });
-  expect(response.status).toBe(503);
-  expect(Object.fromEntries(response.headers)).toMatchObject({
-    'access-control-allow-origin': '*',
-    'cache-control': 'no-store',
-    'retry-after': expect.stringMatching(/^\d+$/),
-  });
-  expect(await response.json()).toMatchObject({ error: 'temporarily_unavailable' });
-  expect(events).toEqual(['service_unavailable']);
 });

@@ -1,31 +1,28 @@
-import type { Clock } from '../../support/clock.ts';
+import type { PublicKey } from '../../../shared/environment.ts';
 import type { FacadeRules } from '../facade.ts';
 import type { GrantSwitches } from '../grants/grant-type-names.ts';
-import type { Signer } from '../tokens/facade-tokens.ts';
 import { authorizationServerMetadata } from './authorization-server-metadata.ts';
 import { keySet, type PublicDocument } from './key-set.ts';
 import { protectedResourceMetadata } from './protected-resource-metadata.ts';
 
-/** The settings and ports that the documents are made of. */
+/** The settings and keys that the documents are made of. */
 export type DocumentSource = {
   rules: Pick<FacadeRules, 'publicUrl' | 'scopes' | 'clientDocuments' | 'dynamicRegistration'> & GrantSwitches;
-  signer: Pick<Signer, 'publicKeys'>;
-  clock: Clock;
+  publicKeys: readonly PublicKey[];
 };
 
-type Build = (source: DocumentSource, kid: string | undefined) => Promise<PublicDocument>;
+type Build = (source: DocumentSource) => PublicDocument;
 
 const metadata =
   (build: (rules: DocumentSource['rules']) => object): Build =>
-  async ({ rules }) => ({ content: build(rules), cacheControl: 'public, max-age=3600, stale-if-error=86400' });
+  ({ rules }) => ({ content: build(rules), cacheControl: 'public, max-age=3600, stale-if-error=86400' });
 
 const resource = metadata(({ publicUrl, scopes }) => protectedResourceMetadata(publicUrl, scopes));
 const server = metadata((rules) => authorizationServerMetadata(rules.publicUrl, rules.scopes, rules));
 
 /**
- * The key set and the discovery documents by path. A cold authorizer, and a client that connects, may wait for a cold OAuth
- * function to build one, so this module and its imports are small: without pages, flows, clients, and the platform's
- * `Response`.
+ * The key set and the discovery documents by path. A client that connects may wait for a cold OAuth function to build one,
+ * so this module and its imports are small: without pages, flows, clients, and the platform's `Response`.
  */
 export const publicDocuments: Readonly<Record<string, Build>> = {
   '/.well-known/oauth-protected-resource': resource,

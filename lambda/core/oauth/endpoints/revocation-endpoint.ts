@@ -10,12 +10,13 @@ import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
  * invalid one, gets the same response and changes nothing (§2.2).
  */
 export async function revocationEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const { grants, macKey, signer, rules, now, upstreamRevocations } = facade;
+  const { grants, macKey, publicKeys, rules, now, upstreamRevocations } = facade;
   const form = await formParameters(request, 'without-query');
   const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
   const grantId =
-    (await readRefreshToken(token, macKey))?.grant ?? (await readAccessToken(token, rules.publicUrl, signer))?.grant;
+    (await readRefreshToken(token, macKey))?.grant ??
+    (await readAccessToken(token, rules.publicUrl, publicKeys))?.grant;
   if (grantId !== undefined) {
     const { grant, tokens } = await grants.findGrant(grantId);
     if (isLiveGrant(grant, now()) && grant.client === client.id) {

@@ -57,7 +57,7 @@ export function unlessReplayed<T>(outcome: WriteOutcome, value: T): T {
 
 /** @param lifetimeSeconds of the access token; `refreshToken` is absent for a grant that has none */
 export async function tokenResponse(
-  { rules, signer, now }: Facade,
+  { rules, now, ...keys }: Pick<Facade, 'rules' | 'now' | 'signer' | 'publicKeys'>,
   grant: Pick<Grant, 'id' | 'user' | 'client'>,
   scopes: readonly string[],
   {
@@ -72,7 +72,7 @@ export async function tokenResponse(
     now: now(),
   };
   return {
-    access_token: await signAccessToken(grant, scopes, options, signer),
+    access_token: await signAccessToken(grant, scopes, options, keys),
     token_type: 'Bearer',
     expires_in: lifetimeSeconds,
     ...(refreshToken !== undefined && { refresh_token: refreshToken }),

@@ -1,4 +1,5 @@
-import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose';
+import { createLocalJWKSet, errors, jwtVerify } from 'jose';
+import type { PublicKey } from '../../../shared/environment.ts';
 import type { Grant } from '../../access/grant.ts';
 import { base64url, bytes, fromBase64url, randomId } from '../../support/crypto.ts';
 import type { SharedKey } from '../../support/sealed-key.ts';
@@ -7,9 +8,10 @@ import type { SharedKey } from '../../support/sealed-key.ts';
 export interface Signer {
   /** The ES256 signature over the bytes, as `r ‖ s` (RFC 7518 §3.4). */
   sign(data: Uint8Array): Promise<Uint8Array>;
-  /** The public keys that verify signatures, each with its `kid`; the first one signs. */
-  publicKeys(): Promise<JWK[]>;
 }
+
+/** The keys of access tokens: the signer, and the public keys that verify signatures. The first of them is the signer's. */
+export type AccessTokenKeys = { signer: Signer; publicKeys: readonly PublicKey[] };
 
 /** The HMAC-SHA-256 key that authenticates refresh tokens. */
 export type MacKey = SharedKey;
@@ -23,10 +25,9 @@ export async function signAccessToken(
   grant: Pick<Grant, 'id' | 'user' | 'client'>,
   scopes: readonly string[],
   options: AccessTokenOptions,
-  signer: Signer,
+  { signer, publicKeys }: AccessTokenKeys,
 ): Promise<string> {
-  const [key] = await signer.publicKeys();
-  const header = encode({ alg: 'ES256', typ: 'at+jwt', kid: key!.kid });
+  const header = encode({ alg: 'ES256', typ: 'at+jwt', kid: publicKeys[0]!.kid });
   const claims = encode({
     iss: options.issuer,
     aud: options.audience,
@@ -70,10 +71,10 @@ export async function readRefreshToken(
 export async function readAccessToken(
   token: string,
   issuer: string,
-  signer: Signer,
+  publicKeys: AccessTokenKeys['publicKeys'],
 ): Promise<{ grant: string } | undefined> {
   try {
-    const keys = createLocalJWKSet({ keys: await signer.publicKeys() });
+    const keys = createLocalJWKSet({ keys: [...publicKeys] });
     const { payload } = await jwtVerify(token, keys, {
       issuer,
       algorithms: ['ES256'],

@@ -32,7 +32,7 @@ const DAY_SECONDS = 86_400;
  * @throws PersonalTokenError
  */
 export async function makePersonalToken(
-  { rules, signer, now, log }: Pick<Facade, 'rules' | 'signer' | 'now' | 'log'>,
+  { rules, now, log, ...keys }: Pick<Facade, 'rules' | 'signer' | 'publicKeys' | 'now' | 'log'>,
   { user, issuer, subject, groups }: TokenUser,
   request: PersonalTokenRequest,
   store: (grant: Grant) => Promise<boolean>,
@@ -58,7 +58,7 @@ export async function makePersonalToken(
   };
   const { publicUrl } = rules;
   const options = { issuer: publicUrl, audience: resourceOf(publicUrl), lifetimeSeconds: seconds, now: createdAt };
-  const token = await signAccessToken(grant, scopes, options, signer);
+  const token = await signAccessToken(grant, scopes, options, keys);
   if (!(await store(grant))) return undefined;
   log('personal_token_created', { user, grant: grant.id, expiresAt: new Date(expiresAt * 1000).toISOString() });
   return { token: `${PERSONAL_TOKEN_PREFIX}${token}`, grant: grant.id, expiresAt: expiresAt * 1000 };
