@@ -1,10 +1,10 @@
 /** An AWS account that ministack emulates, for `cdk bootstrap` and `cdk deploy`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Resource types that ministack 1.5.33 does not support. They are removed from the templates; references become their ids. */
@@ -99,13 +99,21 @@ async function healthy(endpoint: string): Promise<void> {
   throw new Error('ministack did not answer within 30 seconds');
 }
 
+/** The functions of custom resources run. ministack finds modules with the extension `.js` alone. */
+function addJavaScriptModules(assembly: string): void {
+  for (const bundle of globSync(join(assembly, 'asset.*/index.cjs'))) {
+    writeFileSync(join(dirname(bundle), 'index.js'), "module.exports = require('./index.cjs');\n");
+  }
+}
+
 /**
- * Removes from a cloud assembly what ministack does not support.
+ * Removes from a cloud assembly what ministack does not support, and adds what it requires.
  *
  * @param template name of the template's file
  * @returns the ids of the other resources
  */
 export function removeUnsupported(assembly: string, template: string): string[] {
+  addJavaScriptModules(assembly);
   const file = join(assembly, template);
   const content: { Resources: Record<string, { Type: string }> } = JSON.parse(readFileSync(file, 'utf8'));
   const resources = Object.entries(content.Resources);
