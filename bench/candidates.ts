@@ -66,7 +66,6 @@ export const candidates: Candidate[] = [
 /** Candidates for the authorizer: they do not speak MCP. */
 export const authorizerCandidates: Candidate[] = [
   { id: 'empty-authorizer', name: 'empty function', source: 'empty.ts', handler: 'authorize' },
-  { id: 'key-set', name: 'fetch of the key set', source: 'key-set-fetch.ts', handler: 'authorize' },
 ];
 
 /** The server that the candidate `stdio` starts. */

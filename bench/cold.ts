@@ -41,7 +41,7 @@ export function coldStarters(bench: Bench): Starter[] {
     expect: '"result"',
   }));
   const authorization = [{ event: authorizerEvent(token), segments: [1], expect: 'Allow' }];
-  const keySet = [{ event: documentEvent('/jwks.json', { kid: keyId }), segments: [1], expect: keyId }];
+  const keySet = [{ event: documentEvent('/jwks.json', {}), segments: [1], expect: keyId }];
 
   const mcp = deployed(services.template, assembly, 'Mcp');
   const authorizer = deployed(services.template, assembly, 'Authorizer');
@@ -75,7 +75,7 @@ export function coldStarters(bench: Bench): Starter[] {
     ours('ours', 'Holdfast: MCP function', mcp, conversation('whoami')),
     ours('modern', 'Holdfast: MCP function, 2026 era', mcp, modernConversation),
     ours('authorizer', 'Holdfast: authorizer', authorizer, authorization),
-    ours('key-set-source', 'Holdfast: OAuth function, key set', oauth, keySet),
+    ours('documents', 'Holdfast: OAuth function, key set', oauth, keySet),
     ...built.map(peer),
   ];
 }
@@ -100,7 +100,7 @@ export async function cold(bench: Bench): Promise<Outcome> {
 }
 
 /** Without one of these there are no figures. */
-const isRequired = (id: string) => coldWorkers().includes(id) || id === 'empty-authorizer' || id === 'key-set';
+const isRequired = (id: string) => coldWorkers().includes(id) || id === 'empty-authorizer';
 
 /** @returns the runs by candidate, in the order of the rounds */
 async function inRounds(
@@ -168,20 +168,14 @@ const coldWork: {
     note: 'load and two calls of 2026-07-28, which has no initialize.',
   },
   {
-    what: 'cold chain, key set at the edge',
+    what: 'cold chain',
     functions: ['authorizer', 'ours'],
     references: ['G', 'strong-G'],
     atMost: 0.5,
-    note: 'a returning client: the cold authorizer fetches the key set over TLS from the edge, which has it; then the cold MCP function. G fetches no key set.',
-  },
-  {
-    what: 'cold chain, key set from a cold OAuth function',
-    functions: ['authorizer', 'key-set-source', 'ours'],
-    references: ['G'],
-    note: 'where no client connected through this edge for a week: the OAuth function starts as well, and reads the public key from KMS.',
+    note: 'a returning client: the cold authorizer, which has the key set since the deployment, then the cold MCP function.',
   },
   { what: 'cold start, authorizer', functions: ['authorizer'], references: ['G'] },
-  { what: 'cold start, OAuth function for the key set', functions: ['key-set-source'], references: ['G'] },
+  { what: 'cold start, OAuth function for the key set', functions: ['documents'], references: ['G'] },
 ];
 
 /** The candidates of these figures, or of those with a budget alone. */
@@ -232,7 +226,6 @@ function figuresOf(cold: Map<string, Cold>, runs: Map<string, Run[]>): Figure[] 
   const valuesOf = (value: (run: Run) => number) => (id: string) => runs.get(id)!.map(value);
   const totals = valuesOf(({ totalMs }) => totalMs);
   const empty = median(totals('empty-authorizer'));
-  const keySet = median(valuesOf(firstMsOf)('key-set'));
   const authorizer = median(totals('authorizer'));
   return [
     ...coldFigures({ measure: 'time', unit: 'ms' }, totals),
@@ -248,9 +241,9 @@ function figuresOf(cold: Map<string, Cold>, runs: Map<string, Run[]>): Figure[] 
     {
       what: 'authorizer: cold start, beyond an empty function',
       unit: 'ms',
-      ours: authorizer - keySet - empty,
+      ours: authorizer - empty,
       budget: { atMost: 12, of: 'ours' },
-      note: `load and first token, without the fetch of the key set (${keySet.toFixed(1)} ms after node:https is loaded); with it ${(authorizer - empty).toFixed(1)} ms.`,
+      note: 'load and first token.',
     },
   ];
 }

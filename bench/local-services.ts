@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { calculateJwkThumbprint, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Grant } from '../lambda/core/access/grant.ts';
 import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
 import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.ts';
@@ -41,6 +41,7 @@ export type LocalServices = {
   close(): Promise<void>;
 };
 
+const publicUrl = 'https://mcp.example.com';
 const CLIENT = 'https://client.example/metadata.json';
 
 /** @param assembly the folder that `cdk synth` wrote */
@@ -54,18 +55,11 @@ export async function startLocalServices(assembly: string): Promise<LocalService
   const jwk = await exportJWK(publicKey);
   const keyId = await calculateJwkThumbprint(jwk);
   const keySet = JSON.stringify({ keys: [{ ...jwk, kid: keyId, alg: 'ES256', use: 'sig' }] });
-  const spki = (await exportSPKI(publicKey)).replace(/-----[A-Z ]+-----|\n/g, '');
-  const issuer = createServer(certificate, (_request, response) =>
-    response.setHeader('Content-Type', 'application/json').end(keySet),
-  );
   let keyServiceRequests = 0;
-  const keyService = createServer(certificate, ({ headers }, response) => {
+  const keyService = createServer(certificate, (_request, response) => {
     keyServiceRequests++;
-    if (headers['x-amz-target'] !== 'TrentService.GetPublicKey') return response.writeHead(500).end();
-    response.setHeader('Content-Type', 'application/x-amz-json-1.1');
-    return response.end(JSON.stringify({ PublicKey: spki }));
+    response.writeHead(500).end();
   });
-  const publicUrl = await listen(issuer);
   const keyServiceUrl = await listen(keyService);
 
   const template = templateOf(assembly, publicUrl, keySet);
@@ -94,7 +88,7 @@ export async function startLocalServices(assembly: string): Promise<LocalService
     .setExpirationTime(expiresAt)
     .sign(privateKey);
 
-  const servers = [issuer, keyService, front];
+  const servers = [keyService, front];
   return {
     template,
     tableName,

@@ -11,7 +11,6 @@ export type Use = { price: PriceName; quantity: number };
 export type Line = { what: string; uses: Use[]; each?: { count: number; unit: string } };
 
 const DAYS = 30;
-const FIVE_MINUTES_OF_MONTH = (DAYS * 24 * 60) / 5;
 /** The authorization request, the consent and the callback. */
 const SIGN_IN_REQUESTS = 3;
 const GIGABYTE = 1e9;
@@ -238,17 +237,6 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
         : [],
     },
     {
-      what: 'key set for the authorizer',
-      // The authorizer fetches a key again after five minutes, as does CloudFront.
-      each: { count: bursts, unit: 'bursts' },
-      uses: stack.functions.OAuth
-        ? [
-            { price: 'edgeRequests', quantity: stack.hasCloudFront ? bursts : 0 },
-            ...documentRequests(stack, Math.min(bursts, stack.hasCloudFront ? FIVE_MINUTES_OF_MONTH : bursts), oauth),
-          ]
-        : [],
-    },
-    {
       what: 'CloudFront, these requests',
       uses: stack.hasCloudFront ? [{ price: 'edgeRequests', quantity: all - calls }] : [],
     },
@@ -324,14 +312,6 @@ function logUses(stack: Stack, name: FunctionName, count: number, work?: Work): 
   const bytes = (priced.writesPlatformLines ? PLATFORM_LINES_BYTES : 0) + (work?.logBytes ?? 0);
   return [{ price: 'logs', quantity: (count * bytes) / GIGABYTE }];
 }
-
-/** Requests to the OAuth function that read nothing from the table. */
-const documentRequests = (stack: Stack, count: number, milliseconds: number): Use[] => [
-  { price: 'apiRequests', quantity: count },
-  ...runs(stack, 'OAuth', count, milliseconds),
-  ...logUses(stack, 'OAuth', count),
-  { price: 'logs', quantity: (count * stack.accessLogBytes) / GIGABYTE },
-];
 
 const storeUses = (work: Work, count: number): Use[] => [
   { price: 'readUnits', quantity: count * readUnitsOf(work) },

@@ -4,7 +4,8 @@ import { assertionAudiences, clientAuthenticationMethods, exchangeForms } from '
  * Environment variables of each function, read once at its start.
  *
  * `lib` fills `FunctionEnvironment<typeof …>`, so a variable that is missing there does not compile. The reader is twenty
- * lines instead of a schema library, which would double the authorizer's bundle.
+ * lines instead of a schema library, which would double the authorizer's bundle. The annotations let esbuild omit the variables
+ * of other functions.
  */
 
 /** Parses the value of a variable, or throws an error that names the expected form. */
@@ -66,7 +67,11 @@ const strings = {
 /** As in the query of a URL. */
 export const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
 
-export const oneOf = <const T extends string>(...choices: T[]) => ({
+/* @__NO_SIDE_EFFECTS__ */
+export const oneOf = <const T extends string>(...choices: T[]) => oneOfAll(choices);
+
+/* @__NO_SIDE_EFFECTS__ */
+const oneOfAll = <const T extends string>(choices: readonly T[]) => ({
   read: (value: string) => {
     const choice = choices.find((each) => each === value);
     if (choice === undefined) throw new Error(`one of ${choices.join(', ')}`);
@@ -89,7 +94,11 @@ const keySet = {
 /** JSON; its user checks the shape. */
 const json = { read: (value: string): unknown => JSON.parse(value) };
 
+/* @__NO_SIDE_EFFECTS__ */
 export const optional = <T>(variable: { read: Read<T> }) => ({ ...variable, optional: true as const });
+
+/* @__NO_SIDE_EFFECTS__ */
+const merged = <A extends Variables, B extends Variables>(common: A, others: B): A & B => ({ ...common, ...others });
 
 /** The upstream identity provider. */
 export const identityProvider = {
@@ -99,9 +108,9 @@ export const identityProvider = {
   /** ARN of the secret with the client secret, or with the private key of `private_key_jwt`; absent for a public client. */
   IDP_CLIENT_SECRET_ARN: optional(text),
   /** Client authentication method; absent: one that the provider supports. */
-  IDP_AUTHENTICATION: optional(oneOf(...clientAuthenticationMethods)),
+  IDP_AUTHENTICATION: optional(oneOfAll(clientAuthenticationMethods)),
   /** With `private_key_jwt`; absent: the issuer. */
-  IDP_ASSERTION_AUDIENCE: optional(oneOf(...assertionAudiences)),
+  IDP_ASSERTION_AUDIENCE: optional(oneOfAll(assertionAudiences)),
   /** Claims of the id token with groups, and the prefix that is removed from each group. */
   IDP_GROUP_CLAIMS: list,
   IDP_GROUP_PREFIX: optional(text),
@@ -151,7 +160,7 @@ export const discoveryVariables = {
   DASHBOARD: optional(oneOf('true')),
 };
 
-export const oauthVariables = {
+export const oauthVariables = merged(identityProvider, {
   PUBLIC_URL: origin,
   TABLE_NAME: text,
   /** KMS key (ECC_NIST_P256) that signs access tokens. */
@@ -160,7 +169,6 @@ export const oauthVariables = {
   ACCESS_TOKEN_KEYS: keySet,
   /** KMS key that seals upstream tokens and the MAC key of refresh tokens. */
   SEAL_KEY_ID: text,
-  ...identityProvider,
   IDP_SCOPES: list,
   /** Further parameters of the authorization request. */
   IDP_PARAMETERS: parameters,
@@ -208,9 +216,9 @@ export const oauthVariables = {
   DYNAMIC_REGISTRATION_REDIRECTS: list,
   /** For tests with client documents on the same computer. */
   UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE: optional(oneOf('true')),
-};
+});
 
-export const mcpVariables = {
+export const mcpVariables = merged(upstreamServers, {
   PUBLIC_URL: origin,
   TABLE_NAME: text,
   /** Lifetime of a session after its last request. */
@@ -243,7 +251,7 @@ export const mcpVariables = {
   IDP_AUTHENTICATION: identityProvider.IDP_AUTHENTICATION,
   IDP_ASSERTION_AUDIENCE: identityProvider.IDP_ASSERTION_AUDIENCE,
   /** How the upstream token is exchanged for one for another API; absent: RFC 8693. */
-  IDP_EXCHANGE: optional(oneOf(...exchangeForms)),
+  IDP_EXCHANGE: optional(oneOfAll(exchangeForms)),
   /** The client that exchanges it; absent: the one that users sign in with. */
   IDP_EXCHANGE_CLIENT_ID: optional(text),
   IDP_EXCHANGE_CLIENT_SECRET_ARN: optional(text),
@@ -251,8 +259,7 @@ export const mcpVariables = {
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),
   IDP_USER_INFO: identityProvider.IDP_USER_INFO,
-  ...upstreamServers,
-};
+});
 
 export const upstreamKeysVariables = {
   /** KMS keys (ECC_NIST_P256) of assertions. */

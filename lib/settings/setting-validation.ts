@@ -57,9 +57,14 @@ export const quoted = (value: unknown): string => JSON.stringify(value);
 /** A key name becomes part of a logical id. */
 const keyNameSyntax = /^[A-Za-z0-9]{1,32}$/;
 
+/** Functions have the public keys in their environment, which is 4 kB. */
+const MOST_KEYS = 4;
+
 /** Yields an error message for each invalid name of a signing key. */
 export function* validateKeyNames(setting: string, names: string[]): Generator<string> {
   if (names.length === 0) yield `${setting} is empty: name at least one key`;
+  if (names.length > MOST_KEYS)
+    yield `${setting} has ${names.length} names: a rotation needs two, and ${MOST_KEYS} are the most`;
   if (new Set(names).size < names.length) yield `${setting} has a name twice: ${quoted(names)}`;
   for (const name of names) {
     if (!keyNameSyntax.test(name)) yield `${setting} has ${quoted(name)}: use 1 to 32 letters and digits`;

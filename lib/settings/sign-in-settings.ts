@@ -43,7 +43,7 @@ export interface SignInSettings {
   readonly accessTokenTtl?: Duration;
   /**
    * Names of the KMS keys for access tokens. The first key signs; all keys verify. To rotate keys without rejecting a
-   * token, deploy three times: with the new name last, then first, then alone (docs/operate.md).
+   * token, deploy three times: with the new name last, then first, then alone (docs/operate.md). Four names at most.
    * @default ['1']
    */
   readonly signingKeys?: string[];

@@ -39,7 +39,7 @@ export interface UpstreamSettings {
   readonly upstreams?: Readonly<Record<string, UpstreamEndpoint>>;
   /**
    * Names of the KMS keys for the assertions. The first key signs; the key set publishes all. To rotate keys without a
-   * rejected assertion, deploy three times: with the new name last, then first, then alone (docs/operate.md).
+   * rejected assertion, deploy three times: with the new name last, then first, then alone (docs/operate.md). Four names at most.
    * @default ['1']
    */
   readonly upstreamSigningKeys?: string[];

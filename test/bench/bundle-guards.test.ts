@@ -259,14 +259,17 @@ describe('until the first response', () => {
   test.each<[string, () => Requests]>([
     ['the key set', () => documentRequest('/jwks.json', services.keyId)],
     ['a discovery document', () => documentRequest('/.well-known/oauth-authorization-server', 'jwks_uri')],
-  ])('of %s, the OAuth function loads no client of the AWS SDK, no TLS and no web platform modules', async (_what, request) => {
-    const loaded = await runDeployed('OAuth', [request()]);
-    expect(expensiveIn(loaded)).toEqual([]);
-    expect(requiredPackages(loaded)).toEqual([]);
-    // Requests to other services need them.
-    expect(loaded.loaded).not.toContain('NativeModule https');
-    expect(loaded.required).not.toContain('node:net');
-  });
+  ])(
+    'of %s, the OAuth function loads no client of the AWS SDK, no TLS and no web platform modules',
+    async (_what, request) => {
+      const loaded = await runDeployed('OAuth', [request()]);
+      expect(expensiveIn(loaded)).toEqual([]);
+      expect(requiredPackages(loaded)).toEqual([]);
+      // Requests to other services need them.
+      expect(loaded.loaded).not.toContain('NativeModule https');
+      expect(loaded.required).not.toContain('node:net');
+    },
+  );
 
   test('of another request, the OAuth function loads the authorization server', async () => {
     const event = documentEvent('/authorize', {});

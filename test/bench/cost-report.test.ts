@@ -87,19 +87,6 @@ describe('a cost report', () => {
     expect(extended(6)).toBeCloseTo(extended(60) / 10, 6);
   });
 
-  test('charges a request for the key set for every burst, of which CloudFront answers all but one in five minutes', () => {
-    const keySet = (calls: number) =>
-      line(report(stack, measured, { ...usualTraffic, 'calls-per-month': calls }).others, 'key set for the authorizer')
-        .uses;
-    expect(keySet(1_000_000)).toEqual(
-      expect.arrayContaining([
-        { price: 'edgeRequests', quantity: 100_000 },
-        { price: 'apiRequests', quantity: 8_640 },
-      ]),
-    );
-    expect(keySet(1_000)).toContainEqual({ price: 'apiRequests', quantity: 100 });
-  });
-
   test('charges initializations by the durations of their functions', () => {
     const { uses } = line(usual.calls, 'Lambda, initialization (estimated)');
     const { Mcp, Authorizer } = stack.functions;

@@ -101,6 +101,12 @@ test('the error lists every invalid setting', () => {
   );
 });
 
+test('more than four keys of one purpose are rejected', () => {
+  const names = ['1', '2', '3', '4', '5'];
+  expect(() => resolveSettings({ signingKeys: names })).toThrow('signingKeys has 5 names');
+  expect(() => resolveSettings({ signingKeys: names.slice(1) })).not.toThrow();
+});
+
 test('an undefined setting has its default', () => {
   expect(resolveSettings({ stage: undefined, sessionTtl: undefined })).toEqual(resolveSettings({}));
 });

@@ -58,7 +58,8 @@ const createKey = (logicalId: string) => ({
 function read(assembly: string, selection?: string) {
   const stack = readAssembly(assembly, selection);
   const template = stackTemplate(stack, origins, createKey);
-  for (const { logicalId } of template.declarations('Custom::PublicKeys')) template.provide(logicalId, { KeySet: '{}' });
+  for (const { logicalId } of template.declarations('Custom::PublicKeys'))
+    template.provide(logicalId, { KeySet: '{}' });
   return { stack, template };
 }
 
