@@ -1,9 +1,10 @@
 import { JwtWithoutValidKidError, KidNotFoundInJwksError, WaitPeriodNotYetEndedJwkError } from 'aws-jwt-verify/error';
 import { fetch as fetchJson } from 'aws-jwt-verify/https';
-import { type Jwk, type Jwks, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import { type Jwk, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { Clock } from '../core/support/clock.ts';
 import { parseJson } from '../core/support/json.ts';
 import { quote } from '../core/support/untrusted-text.ts';
+import type { KeySet } from '../shared/environment.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 
 type Decomposed = Parameters<SimpleJwksCache['getJwk']>[1];
@@ -22,10 +23,10 @@ export class KnownKeys extends SimpleJwksCache {
   readonly #issuer: string;
   readonly #keys: ReadonlyMap<string, JwkWithKid>;
 
-  constructor(issuer: string, { keys }: Jwks) {
+  constructor(issuer: string, { keys }: KeySet) {
     super();
     this.#issuer = issuer;
-    this.#keys = new Map(keys.filter(isNamed).map((jwk) => [jwk.kid, jwk]));
+    this.#keys = new Map(keys.map((jwk) => [jwk.kid, jwk]));
   }
 
   /** @returns the issuer: the library requires a URL, and requests none */

@@ -13,12 +13,12 @@ import {
   KidNotFoundInJwksError,
   WaitPeriodNotYetEndedJwkError,
 } from 'aws-jwt-verify/error';
-import type { Jwks } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
 import { InvalidTokenError, type TokenRejectionReason } from '../core/access/invalid-token-error.ts';
 import type { Clock } from '../core/support/clock.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
+import type { KeySet } from '../shared/environment.ts';
 import { FetchedKeys, KnownKeys } from './access-token-keys.ts';
 
 type Part = Readonly<Record<string, unknown>>;
@@ -28,13 +28,13 @@ export type TrustedIssuer = {
   issuer: string;
   audience: string;
   /** Where its keys are: a key set, or the URL of one. @default - the URL in the issuer's discovery document */
-  keys: Jwks | string | undefined;
+  keys: KeySet | string | undefined;
   /** Tells access tokens from the issuer's other tokens. */
   isAccessToken(header: Part, payload: Part): boolean;
 };
 
 /** The facade's own access tokens (RFC 9068 §4). Their keys are known, so that no token waits for another function. */
-export const trustInFacade = (publicUrl: string, keys: Jwks): TrustedIssuer => ({
+export const trustInFacade = (publicUrl: string, keys: KeySet): TrustedIssuer => ({
   issuer: publicUrl,
   audience: `${publicUrl}/mcp`,
   keys,

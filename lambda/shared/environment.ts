@@ -83,8 +83,10 @@ const oneOfAll = <const T extends string>(choices: readonly T[]) => ({
 export type PublicKey = { kty: string; crv: string; x: string; y: string; alg: string; use: string; kid: string };
 
 /** A JSON Web Key Set (RFC 7517 §5). */
+export type KeySet = { keys: readonly PublicKey[] };
+
 const keySet = {
-  read: (value: string) => {
+  read: (value: string): KeySet => {
     const { keys } = JSON.parse(value) as { keys?: unknown };
     if (!Array.isArray(keys) || keys.length === 0) throw new Error('a JSON Web Key Set');
     return { keys: keys as PublicKey[] };

@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Jwks } from 'aws-jwt-verify/jwk';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import {
   accessTokenVerifier,
@@ -11,6 +10,7 @@ import {
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
 import { InvalidTokenError, type TokenRejectionReason } from '../../lambda/core/access/invalid-token-error.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
+import type { PublicKey } from '../../lambda/shared/environment.ts';
 
 /** Correctly signed tokens, with one invalid property each. */
 
@@ -53,7 +53,7 @@ beforeEach(() => {
   asked.length = 0;
   pauses.length = 0;
   time = 0;
-  verifier = verifierOf(trustInFacade(origin, { keys: published.map(({ jwk }) => jwk) as Jwks['keys'] }));
+  verifier = verifierOf(trustInFacade(origin, { keys: published.map(({ jwk }) => jwk) as PublicKey[] }));
 });
 
 const keySet = () => JSON.stringify({ keys: published.map(({ jwk }) => jwk) });

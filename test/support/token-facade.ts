@@ -8,6 +8,7 @@ import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';
 import { Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { randomId } from '../../lambda/core/support/crypto.ts';
+import type { PublicKey } from '../../lambda/shared/environment.ts';
 import { declareScopes } from '../../lambda/shared/scope-set.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
@@ -71,7 +72,7 @@ export class TokenFacade {
   async #create(rules: Partial<FacadeRules>): Promise<Facade> {
     const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
     const macKey = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
-    const publicKey = { ...(await exportJWK(pair.publicKey)), kid: 'ours' };
+    const publicKey = { ...(await exportJWK(pair.publicKey)), kid: 'ours' } as PublicKey;
     const sign = { name: 'ECDSA', hash: 'SHA-256' };
     const facade: Partial<Facade> = {
       rules: {
