@@ -17,11 +17,16 @@ const partsOnDemand: Record<string, readonly string[]> = {
  * Copies Zod for a bundle in several files: functions that load the part take the place of the modules on demand.
  *
  * @param zod folder of the package: of version 4.2 or later, as the MCP SDK requires
- * @returns the folder of the copy, and the files on demand, of which a bundle needs those that it names
+ * @returns the folder of the copy, and the files on demand, of which a bundle needs those that it names; undefined for a
+ * version whose modules on demand export more than functions
  */
-export function copyZod(zod: string): { folder: string; parts: FilesOfFolder } {
+export function copyZod(zod: string): { folder: string; parts: FilesOfFolder } | undefined {
   const paths = globSync('**/*.js', { cwd: zod, exclude: (name) => name === 'src' }).sort();
   const sources = paths.map((path) => [path.split(sep).join('/'), readFileSync(join(zod, path), 'utf8')] as const);
+  const isKnown = Object.values(partsOnDemand)
+    .flat()
+    .every((path) => sources.some(([each, source]) => each === path && exportsFunctions(source)));
+  if (!isKnown) return undefined;
   const copies = sources.map(([path, source]) => [path, copyOf(path, source)] as const);
   const names = Object.keys(partsOnDemand);
   const folder = storeByInputs('zod', [version, ...sources.flat(), ...copies.flat()], () => [
@@ -44,8 +49,20 @@ function copyOf(path: string, source: string): string {
   return direct.includes('import * as util from') ? direct.replaceAll('core.util.', 'util.') : source;
 }
 
+const exportedFunction = /^export (?:default )?function |^export const \w+ = (?:\(|\w+ =>)|^export \{ .+ \}/;
+
+/** Whether the module exports functions and the table of Zod's processors alone. */
+const exportsFunctions = (source: string): boolean =>
+  source
+    .split('\n')
+    .filter((line) => line.startsWith('export') && !line.startsWith('export const allProcessors = {'))
+    .every((line) => exportedFunction.test(line));
+
+/** The names of `export function a`, `export const a`, `export { a, b as c }` and `export default`. */
 const exportsOf = (source: string): string[] =>
-  [...source.matchAll(/^export (?:function |const |\{ default as )?(\w+)/gm)].map(([, name]) => name!);
+  [...source.matchAll(/^export (?:function |const )?(?:(\w+)|\{ (.+) \})/gm)].flatMap(([, name, list]) =>
+    name !== undefined ? [name] : list!.split(/, ?/).map((each) => each.replace(/^.* as /, '')),
+  );
 
 /** A module that exports a function for each of those of the part. */
 const callsOf = (part: string, names: readonly string[]): string =>
