@@ -129,17 +129,17 @@ function* listMachineGrants(document: Metadata): Generator<Finding> {
 function checkKeys(facts: Facts): Finding {
   const { keys: result } = facts;
   const isOwn = isOwnServer(facts);
-  const mend = 'The authorizer fetches it too: check the log of the OAuth function, or the provider.';
-  if (result === undefined) {
-    return fail('keys', 'jwks_uri is missing', { why: 'No access token can be verified.', mend });
-  }
+  const effect = isOwn
+    ? {
+        why: 'Programs that verify access tokens find no key. /mcp has the keys since the deployment.',
+        mend: 'Check the log of the OAuth function.',
+      }
+    : { why: 'No access token can be verified: /mcp answers 503.', mend: 'Check the provider.' };
+  if (result === undefined) return fail('keys', 'jwks_uri is missing', effect);
   const keys = jsonObjectIn(result)?.keys;
   if (!isResponse(result) || result.status !== 200 || !Array.isArray(keys) || keys.length === 0) {
     const found = isResponse(result) ? `${result.status}, without keys` : result.problem;
-    return fail('keys', `${result.url}: ${found}`, {
-      why: 'No access token can be verified: /mcp answers 503.',
-      mend,
-    });
+    return fail('keys', `${result.url}: ${found}`, effect);
   }
   if (keys.some((key) => hasPrivateMembers(Object(key)))) {
     return fail('keys', `${result.url} contains a private key`, {

@@ -21,7 +21,9 @@ export async function checkSigningKey(
     return ok(check, 'a published key verifies the access token');
   } catch (error) {
     return fail(check, `no published key verifies the access token: ${(error as Error).message}`, {
-      why: 'Every token is rejected, and users sign in again and again.',
+      why: isOwn
+        ? 'Programs that verify access tokens by the published keys reject them.'
+        : 'Every token is rejected, and users sign in again and again.',
       mend: isOwn
         ? 'A cache in front holds other keys: invalidate /jwks.json. Otherwise check signingKeys, and deploy again.'
         : 'The provider publishes other keys than those it signs with: check jwksUri and issuer of identityProvider.',

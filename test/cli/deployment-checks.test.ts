@@ -338,6 +338,17 @@ describe('in direct mode', () => {
     expect(cors(await inDirectMode())).toContain('note cors/token');
   });
 
+  test('a key set that is not available stops /mcp in direct mode alone', async () => {
+    Object.assign(reply('GET /jwks.json'), { status: 503, body: '{}' });
+    const own = checkDeployment(await facts());
+    const [ofHoldfast, ofProvider] = [own, await inDirectMode()].map((findings) =>
+      findings.find(({ check }) => check === 'keys'),
+    );
+    expect([ofHoldfast!.verdict, ofProvider!.verdict]).toEqual(['fail', 'fail']);
+    expect(ofHoldfast!.why).toContain('/mcp has the keys since the deployment');
+    expect(ofProvider!.why).toContain('/mcp answers 503');
+  });
+
   test('a rejected registration refers to the rules of the provider', async () => {
     Object.assign(reply('POST /register'), { status: 403 });
     const { mend } = (await inDirectMode()).find(({ check }) => check === 'registration')!;
