@@ -10,7 +10,7 @@ import type { Template } from './template/template.ts';
 const types = ['Custom::PublicKeys'];
 
 /** Runs a function of the template once, to its end. */
-type Invoke = (template: Template, logicalId: string, event: object) => Promise<void>;
+type Invoke = (logicalId: string, event: object) => Promise<void>;
 
 type Attributes = Record<string, string>;
 
@@ -19,53 +19,48 @@ type Attributes = Record<string, string>;
  * when its properties have changed.
  */
 export class CustomResources {
-  readonly #invoke: Invoke;
   /** The attributes of each resource, with the properties that they belong to. */
   readonly #provided = new Map<string, { properties: string; attributes: Attributes }>();
-
-  constructor(invoke: Invoke) {
-    this.#invoke = invoke;
-  }
 
   /**
    * Gives the template the attributes of its custom resources.
    *
    * @throws ConfigurationError naming a resource whose function fails, with its reason
    */
-  async provide(template: Template): Promise<void> {
+  async provide(template: Template, invoke: Invoke): Promise<void> {
     for (const { logicalId } of types.flatMap((type) => template.declarations(type))) {
       const properties = JSON.stringify(template.resource(logicalId).properties);
       let provided = this.#provided.get(logicalId);
       if (provided?.properties !== properties) {
-        provided = { properties, attributes: await this.#request(template, logicalId) };
+        provided = { properties, attributes: await request(template, logicalId, invoke) };
         this.#provided.set(logicalId, provided);
       }
       template.provide(logicalId, provided.attributes);
     }
   }
+}
 
-  async #request(template: Template, logicalId: string): Promise<Attributes> {
-    const { type, properties, raw } = template.resource(logicalId);
-    const endpoint = await openResponseEndpoint();
-    const request: CustomResourceRequest & { RequestType: 'Create'; ResourceType: string; ResourceProperties: object } =
-      {
-        RequestType: 'Create',
-        ResourceType: type,
-        ResourceProperties: properties,
-        LogicalResourceId: logicalId,
-        RequestId: randomUUID(),
-        StackId: String(template.resolve({ Ref: 'AWS::StackId' })),
-        ResponseURL: endpoint.url,
-      };
-    try {
-      await this.#invoke(template, functionOf(raw, template), request);
-    } finally {
-      endpoint.close();
-    }
-    const response = endpoint.response();
-    if (response?.Status === 'SUCCESS') return response.Data ?? {};
-    throw new ConfigurationError(`${logicalId} (${type}): ${response?.Reason ?? 'its function has not responded'}`);
+/** Invokes the function of a custom resource. @returns the attributes in its response */
+async function request(template: Template, logicalId: string, invoke: Invoke): Promise<Attributes> {
+  const { type, properties, raw } = template.resource(logicalId);
+  const endpoint = await openResponseEndpoint();
+  const event: CustomResourceRequest & { RequestType: 'Create'; ResourceType: string; ResourceProperties: object } = {
+    RequestType: 'Create',
+    ResourceType: type,
+    ResourceProperties: properties,
+    LogicalResourceId: logicalId,
+    RequestId: randomUUID(),
+    StackId: String(template.resolve({ Ref: 'AWS::StackId' })),
+    ResponseURL: endpoint.url,
+  };
+  try {
+    await invoke(functionOf(raw, template), event);
+  } finally {
+    endpoint.close();
   }
+  const response = endpoint.response();
+  if (response?.Status === 'SUCCESS') return response.Data ?? {};
+  throw new ConfigurationError(`${logicalId} (${type}): ${response?.Reason ?? 'its function has not responded'}`);
 }
 
 /** The functions that provide custom resources. */

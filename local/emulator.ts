@@ -170,16 +170,16 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);
   const origins = { gateway: `http://127.0.0.1:${gatewayPort}`, identityProvider: `http://localhost:${issuerPort}` };
-  const customResources = new CustomResources((template, logicalId, event) => {
-    const definition = defineFunction(template.resource(logicalId), template, {
-      assembly,
-      environment: (id) => services.environmentOf(template, id),
-    });
-    return invokeOnce(definition, event, (line) => log(definition.name, line));
-  });
+  const customResources = new CustomResources();
   const resolve = async (synthesized: SynthesizedStack) => {
     const template = stackTemplate(synthesized, origins, services.kms.createKey);
-    await customResources.provide(template);
+    await customResources.provide(template, (logicalId, event) => {
+      const definition = defineFunction(template.resource(logicalId), template, {
+        assembly: synthesized.folder,
+        environment: (id) => services.environmentOf(template, id),
+      });
+      return invokeOnce(definition, event, (line) => log(definition.name, line));
+    });
     return { stack: synthesized, template };
   };
   const resolved = await resolve(stack);

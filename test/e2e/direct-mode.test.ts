@@ -207,13 +207,15 @@ describe('a session', () => {
   });
 });
 
-test('an outage of the provider’s key set answers 503 to a valid token', async () => {
+test('an outage of the provider’s key set answers 503 to a valid token, and counts as an authorizer failure', async () => {
   const token = await tokenOf({ jti: 'cold' });
   await cloud.recycle();
   provider.down = true;
+  const before = cloud.log.length;
   try {
     const answer = await send(token);
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+    await becomes(() => cloud.log.slice(before).includes('"authorizer_failed":1'));
   } finally {
     provider.down = false;
   }

@@ -31,7 +31,7 @@ beforeAll(async () => {
     },
   });
   // During the outages.
-  cloud.expectFailures('authorizer_failed', 'session_failed', 'upstream_revocation_failed');
+  cloud.expectFailures('session_failed', 'upstream_revocation_failed');
 });
 afterAll(() => cloud?.stop());
 

@@ -134,10 +134,9 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
     });
     return real;
   };
-  const customResources = new CustomResources(async (_template, logicalId, event) => {
+  await new CustomResources().provide(template, async (logicalId, event) => {
     for await (const _ of (await startFunction(logicalId)).invoke(JSON.stringify(event)));
   });
-  await customResources.provide(template);
   const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });
   const ofCustomResources = customResourceFunctions(template);
   for (const { logicalId } of template.declarations('AWS::Lambda::Function')) {

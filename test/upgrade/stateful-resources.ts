@@ -62,6 +62,7 @@ const statelessTypes: readonly string[] = [
   'AWS::SNS::TopicPolicy',
   'AWS::WAFv2::WebACL',
   'AWS::WAFv2::WebACLAssociation',
+  'Custom::PublicKeys',
 ];
 
 /** @throws Error for a type that is in neither list */
