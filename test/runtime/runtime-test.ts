@@ -102,10 +102,6 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
   for (const { logicalId, properties } of template.resources('AWS::DynamoDB::GlobalTable')) {
     await dynamoDb.createTable(properties, String(template.resolve({ Ref: logicalId })));
   }
-  const pool = userPoolOf(template, deploymentIn({ stack, template }).marker.issuer)!;
-  const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...pool });
-  cleanups.push(identityProvider.close);
-
   const startFunction = async (logicalId: string): Promise<RealFunction> => {
     const resource = template.resource(logicalId);
     const { properties, raw } = resource;
@@ -137,6 +133,10 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
   await new CustomResources().provide(template, async (logicalId, event) => {
     for await (const _ of (await startFunction(logicalId)).invoke(JSON.stringify(event)));
   });
+  const pool = userPoolOf(template, deploymentIn({ stack, template }).marker.issuer)!;
+  const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...pool });
+  cleanups.push(identityProvider.close);
+
   const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });
   const ofCustomResources = customResourceFunctions(template);
   for (const { logicalId } of template.declarations('AWS::Lambda::Function')) {
