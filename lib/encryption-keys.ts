@@ -57,8 +57,8 @@ export class SigningKeys {
     this.#keys[0]!.grant(grantee, 'kms:Sign');
   }
 
-  /** Grants the principal to sign with the first key, and to name it by its public key. */
-  grantSignByName(grantee: IGrantable): void {
+  /** Grants the principal to sign with the first key, and to read its public key, by which signatures name it. */
+  grantSignWithPublicKey(grantee: IGrantable): void {
     this.#keys[0]!.grant(grantee, 'kms:Sign', 'kms:GetPublicKey');
   }
 

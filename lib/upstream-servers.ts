@@ -38,7 +38,7 @@ export class UpstreamServers extends Construct {
 
   /** Grants sending requests to the servers. */
   grantUse(grantee: IGrantable): void {
-    this.keys.grantSignByName(grantee);
+    this.keys.grantSignWithPublicKey(grantee);
     // Both permissions that function URLs require since October 2025.
     for (const { functionUrl } of this.#servers) functionUrl?.grantInvokeUrl(grantee);
   }

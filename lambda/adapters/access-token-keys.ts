@@ -4,7 +4,7 @@ import { type Jwk, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { Clock } from '../core/support/clock.ts';
 import { parseJson } from '../core/support/json.ts';
 import { quote } from '../core/support/untrusted-text.ts';
-import type { KeySet } from '../shared/environment.ts';
+import type { KeySet } from '../shared/jwk-members.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 
 type Decomposed = Parameters<SimpleJwksCache['getJwk']>[1];

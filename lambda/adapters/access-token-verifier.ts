@@ -18,7 +18,7 @@ import { InvalidTokenError, type TokenRejectionReason } from '../core/access/inv
 import type { Clock } from '../core/support/clock.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
-import type { KeySet } from '../shared/environment.ts';
+import type { KeySet } from '../shared/jwk-members.ts';
 import { FetchedKeys, KnownKeys } from './access-token-keys.ts';
 
 type Part = Readonly<Record<string, unknown>>;

@@ -1,3 +1,4 @@
+import type { KeySet, PublicKey } from './jwk-members.ts';
 import { assertionAudiences, clientAuthenticationMethods, exchangeForms } from './upstream-authentication.ts';
 
 /**
@@ -79,12 +80,7 @@ const oneOfAll = <const T extends string>(choices: readonly T[]) => ({
   },
 });
 
-/** A public key of ES256 (RFC 7518 §6.2.1), as key sets publish it. */
-export type PublicKey = { kty: string; crv: string; x: string; y: string; alg: string; use: string; kid: string };
-
-/** A JSON Web Key Set (RFC 7517 §5). */
-export type KeySet = { keys: readonly PublicKey[] };
-
+/** A JSON Web Key Set, as JSON. */
 const keySet = {
   read: (value: string): KeySet => {
     const { keys } = JSON.parse(value) as { keys?: unknown };

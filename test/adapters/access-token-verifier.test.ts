@@ -10,7 +10,7 @@ import {
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
 import { InvalidTokenError, type TokenRejectionReason } from '../../lambda/core/access/invalid-token-error.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
-import type { PublicKey } from '../../lambda/shared/environment.ts';
+import type { PublicKey } from '../../lambda/shared/jwk-members.ts';
 
 /** Correctly signed tokens, with one invalid property each. */
 

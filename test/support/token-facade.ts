@@ -8,7 +8,7 @@ import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';
 import { Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { randomId } from '../../lambda/core/support/crypto.ts';
-import type { PublicKey } from '../../lambda/shared/environment.ts';
+import type { PublicKey } from '../../lambda/shared/jwk-members.ts';
 import { declareScopes } from '../../lambda/shared/scope-set.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 

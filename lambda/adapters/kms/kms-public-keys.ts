@@ -1,6 +1,6 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { settleAll } from '../../core/support/settle-all.ts';
-import type { PublicKey } from '../../shared/environment.ts';
+import type { PublicKey } from '../../shared/jwk-members.ts';
 import { bytesOf, type KmsClient } from './kms-client.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { PublicKey } from '../../../shared/environment.ts';
+import type { PublicKey } from '../../../shared/jwk-members.ts';
 
 /** A JSON document that anyone may read, and how long caches keep it. */
 export type PublicDocument = { content: object; cacheControl: string };

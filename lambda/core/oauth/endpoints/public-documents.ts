@@ -1,4 +1,4 @@
-import type { PublicKey } from '../../../shared/environment.ts';
+import type { PublicKey } from '../../../shared/jwk-members.ts';
 import type { FacadeRules } from '../facade.ts';
 import type { GrantSwitches } from '../grants/grant-type-names.ts';
 import { authorizationServerMetadata } from './authorization-server-metadata.ts';

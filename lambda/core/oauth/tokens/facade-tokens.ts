@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
-import type { PublicKey } from '../../../shared/environment.ts';
+import type { PublicKey } from '../../../shared/jwk-members.ts';
 import type { Grant } from '../../access/grant.ts';
 import { base64url, bytes, fromBase64url, randomId } from '../../support/crypto.ts';
 import type { SharedKey } from '../../support/sealed-key.ts';
