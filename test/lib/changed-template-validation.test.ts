@@ -47,6 +47,17 @@ test('a template that passed is not validated again, with other code neither', (
   expect(synth({ asset: 'b' })).toEqual([]);
 });
 
+test('a template that passed does not load the engine, which alone knows its version', () => {
+  const version = jest.spyOn(CloudFormationValidatePlugin.prototype, 'version', 'get').mockReturnValue('1.0.0');
+  try {
+    synth({});
+    synth({});
+    expect(version).not.toHaveBeenCalled();
+  } finally {
+    version.mockRestore();
+  }
+});
+
 test('a template is validated again after a change, and for another region', () => {
   expect(synth({ seconds: 30 })).toEqual(['First']);
   expect(synth({ seconds: 31 })).toEqual(['First']);
