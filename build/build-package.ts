@@ -97,7 +97,7 @@ async function buildPrograms(): Promise<void> {
     },
   };
   await build({
-    entryPoints: programs.map((name) => ({ in: join(packageFolder, `${name}.ts`), out: name })),
+    entryPoints: programs.map((name) => ({ in: join(packageFolder, name), out: name })),
     outdir: dist,
     chunkNames: 'chunks/[hash]',
     bundle: true,
