@@ -4,14 +4,14 @@ import { HoldfastStack } from '../lib/holdfast-stack.ts';
 import { EMULATOR_VARIABLE } from '../lib/package-files.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { settingsFromContext } from '../lib/settings/settings-from-context.ts';
+import { ChangedAppChecks } from './solutions-checks.ts';
 
 const app = new App();
 // The CDK sets both when it has credentials. Without them it names a region that was not chosen.
 const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
 // They are about a deployment, and take a part of the start of the local emulator.
 if (process.env[EMULATOR_VARIABLE] === undefined) {
-  const { AwsSolutionsChecks } = await import('cdk-nag');
-  Validations.of(app).addPlugins(new ChangedTemplateValidation(), new AwsSolutionsChecks());
+  Validations.of(app).addPlugins(new ChangedTemplateValidation(), new ChangedAppChecks());
 }
 
 try {
