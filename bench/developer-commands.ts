@@ -12,6 +12,9 @@ import { median } from './median.ts';
 
 const root = join(import.meta.dirname, '..');
 
+/** The command line as the scripts of package.json run it. */
+const cli = ['--import', './bin/compile-cache.js', 'bin/cli.ts'];
+
 /** The commands of a developer, in seconds. */
 
 export async function synth({ short, progress }: Bench): Promise<Outcome> {
@@ -125,7 +128,7 @@ export async function callers({ progress }: Bench): Promise<Outcome> {
 /** The CPU time of a saved change of the owner's server, from the save until the new code answers, children included. */
 export async function reload({ short, progress }: Bench): Promise<Outcome> {
   const project = new ProjectCopy();
-  const options = ['bin/cli.ts', 'dev', '--in-memory', '--no-type-check', '--port', '0'];
+  const options = [...cli, 'dev', '--in-memory', '--no-type-check', '--port', '0'];
   const child = run(process.execPath, options, {}, project.root);
   const ended = new Promise((resolve) => child.once('close', resolve));
   child.stderr.resume();
@@ -208,7 +211,7 @@ class StartedEmulator {
   /** Starts it, and waits until it is ready. */
   static async run(): Promise<StartedEmulator> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
-    const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json', '--no-type-check'], {
+    const child = run(process.execPath, [...cli, 'dev', '--json', '--no-type-check'], {
       PORT: '0',
       HOLDFAST_DATA: folder,
     });
