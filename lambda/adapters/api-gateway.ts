@@ -35,7 +35,7 @@ function urlOf({ path, multiValueQueryStringParameters: query }: APIGatewayProxy
 
 function headersOf({ multiValueHeaders }: APIGatewayProxyEvent): McpHeaders {
   const headers = new McpHeaders();
-  for (const name in multiValueHeaders) for (const value of multiValueHeaders[name] ?? []) headers.append(name, value);
+  for (const name in multiValueHeaders) headers.receive(name, multiValueHeaders[name] ?? []);
   // Contains CloudFront's `originSecret`, which is not for the tools.
   headers.delete('referer');
   return headers;

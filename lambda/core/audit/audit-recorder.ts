@@ -1,7 +1,7 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/server';
 import { jsonText } from '../mcp/json-text.ts';
 import { after, type Timer } from '../support/clock.ts';
-import { bytes, randomId } from '../support/crypto.ts';
+import { byteLength, randomId } from '../support/crypto.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { type ArgumentRules, auditedArguments } from './audited-arguments.ts';
 import { auditedError, describeError, type ErrorRules, isProtocolError } from './audited-error.ts';
@@ -271,4 +271,4 @@ export class AuditRecorder {
   }
 }
 
-const sizeOf = (message: object): number => bytes(jsonText(message)).length;
+const sizeOf = (message: object): number => byteLength(jsonText(message));

@@ -3,13 +3,13 @@ import type { Caller } from '../access/caller.ts';
 import { messagesIn } from '../mcp/message-reader.ts';
 import { parentSpanIdOf, traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
-import { bytes } from '../support/crypto.ts';
+import { byteLength } from '../support/crypto.ts';
 import { boundedText } from './bounded-text.ts';
 import type { ToolCall } from './tool-call.ts';
 
 /** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, client, trace. */
 export type AuditedRequest = {
-  request: { headers: Pick<Headers, 'get'> };
+  headers: Pick<Headers, 'get'>;
   body: unknown;
   caller: Caller;
   session: Session;
@@ -36,7 +36,7 @@ const LARGEST_DETAILS = 400;
 export function remainingBytes({ tool = '', target = '', message = '', ...call }: ToolCall): number {
   const names = ['registeredName', 'errorClass', 'errorMessage', 'errorFingerprint', 'errorPlace'] as const;
   const others = names.map((name) => (call[name] === undefined ? '' : name + call[name]));
-  return LARGEST_DETAILS - bytes([tool, target, message, ...others].join('')).length;
+  return LARGEST_DETAILS - byteLength([tool, target, message, ...others].join(''));
 }
 
 /** The messages that have a response. Whether they are valid requests is checked elsewhere. */
@@ -46,7 +46,7 @@ export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>
   );
 
 /** The part of a call that is known before its end. Names come from the client, so their types are not certain. */
-export function callFactsOf({ request, caller, session, context }: AuditedRequest, message: JSONRPCRequest) {
+export function callFactsOf({ headers, caller, session, context }: AuditedRequest, message: JSONRPCRequest) {
   const { id, method, params } = message;
   const { initialize } = session;
   const info = initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {};
@@ -63,7 +63,7 @@ export function callFactsOf({ request, caller, session, context }: AuditedReques
     session: session.id,
     era: session.era,
     protocolVersion: boundedText(
-      request.headers.get('mcp-protocol-version') ?? initialize?.protocolVersion,
+      headers.get('mcp-protocol-version') ?? initialize?.protocolVersion,
       largest.protocolVersion,
     ),
     method: boundedText(method, largest.method)!,

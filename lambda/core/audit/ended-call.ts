@@ -24,7 +24,7 @@ export async function logEndedCalls(
     const { request: stored } = await store.loadRequest(execution);
     const { startedAt, body, ...restored } = restoreRequest(stored);
     const open = (messagesIn(body) as JSONRPCRequest[]).filter(({ id }) => !execution.answered.includes(id));
-    const trace = traceOf(restored.request.headers, body);
+    const trace = traceOf(restored.headers, body);
     const audited = { ...restored, body: open, context: { client: context.client, trace } };
     recorder.of(execution, { startedAt, unlessLogged: true }).failed(audited, { outcome });
   } catch (error) {

@@ -1,14 +1,16 @@
 import type { Caller } from '../access/caller.ts';
 import type { AuditRecorder } from '../audit/audit-recorder.ts';
 import type { Session } from '../sessions/session.ts';
-import type { McpResponse, ToolRequest } from './mcp-http.ts';
+import type { McpHeaders, McpResponse, ToolRequest } from './mcp-http.ts';
 import type { OwnerServer } from './sdk/owner-server.ts';
 import type { LongRunning, ToolContext } from './tool-context.ts';
 
 /** One message or batch, parsed once, with the caller and the session it belongs to. */
 export type McpExchange = {
-  /** Without `Authorization` and `Cookie`. */
+  /** For the tools: its headers have no credentials. */
   readonly request: ToolRequest;
+  /** As they arrived, for Holdfast alone. */
+  readonly headers: McpHeaders;
   readonly body: unknown;
   /** Epoch milliseconds at which the request arrived, by the clock of the gateway: this process may have started later. */
   readonly arrivedAt: number;

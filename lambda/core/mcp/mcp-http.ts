@@ -8,15 +8,15 @@
 export class McpHeaders implements Iterable<[string, string]> {
   readonly #values: Map<string, string>;
 
-  constructor(init: Iterable<readonly [string, string]> | Record<string, string> = []) {
+  constructor(init?: Iterable<readonly [string, string]> | Record<string, string>) {
     this.#values = new Map(init instanceof McpHeaders ? init.#values : undefined);
-    if (init instanceof McpHeaders) return;
+    if (init === undefined || init instanceof McpHeaders) return;
     const entries = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init);
     for (const [name, value] of entries) this.append(name, value);
   }
 
   get(name: string): string | null {
-    return this.#values.get(name.toLowerCase()) ?? null;
+    return this.#values.get(name) ?? this.#values.get(name.toLowerCase()) ?? null;
   }
 
   has(name: string): boolean {
@@ -33,6 +33,15 @@ export class McpHeaders implements Iterable<[string, string]> {
     const key = name.toLowerCase();
     const before = this.#values.get(key);
     const more = valid(value);
+    this.#values.set(key, before === undefined ? more : `${before}, ${more}`);
+  }
+
+  /** Adds a header of an HTTP request, whose server has trimmed its values, and rejects line breaks (RFC 9110 §5.5). */
+  receive(name: string, values: readonly string[]): void {
+    if (values.length === 0) return;
+    const key = name.toLowerCase();
+    const before = this.#values.get(key);
+    const more = values.length === 1 ? values[0]! : values.join(', ');
     this.#values.set(key, before === undefined ? more : `${before}, ${more}`);
   }
 
@@ -67,19 +76,24 @@ export class McpHeaders implements Iterable<[string, string]> {
 }
 
 const around = '\t\n\r ';
-const plain = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
+const SPACE = 32;
 
 /** Removes surrounding white space (Fetch Standard, "normalize"). */
 function valid(value: string): string {
-  if (plain.test(value)) return value;
+  const isTrimmed = value.charCodeAt(0) > SPACE && value.charCodeAt(value.length - 1) > SPACE;
+  if (isTrimmed && !hasLineBreak(value)) return value;
   let start = 0;
   let end = value.length;
   while (start < end && around.includes(value[start]!)) start++;
   while (end > start && around.includes(value[end - 1]!)) end--;
   const trimmed = value.slice(start, end);
-  if (/[\0\n\r]/.test(trimmed)) throw new TypeError('Header value contains a line break');
+  if (hasLineBreak(trimmed)) throw new TypeError('Header value contains a line break');
   return trimmed;
 }
+
+/** A pattern would take longer: a token is long. */
+const hasLineBreak = (value: string): boolean =>
+  value.indexOf('\n') !== -1 || value.indexOf('\r') !== -1 || value.indexOf('\0') !== -1;
 
 export type McpRequestInit = {
   method?: string;
@@ -88,6 +102,10 @@ export type McpRequestInit = {
   signal?: AbortSignal | undefined;
   /** Epoch milliseconds at which the gateway received the request. */
   receivedAt?: number | undefined;
+};
+
+type ToolRequestInit = Pick<McpRequestInit, 'method' | 'signal'> & {
+  headers?: McpRequestInit['headers'] | (() => McpHeaders);
 };
 
 /** A request to `/mcp` as it arrives. */
@@ -120,15 +138,22 @@ export class McpRequest {
 export class ToolRequest {
   readonly url: string;
   readonly method: string;
-  readonly headers: McpHeaders;
+  #headers: ToolRequestInit['headers'];
   #signal: AbortSignal | undefined;
 
-  /** @param init `McpHeaders` become the request's own, without a copy */
-  constructor(url: string, { method = 'GET', headers, signal }: Omit<McpRequestInit, 'body' | 'receivedAt'> = {}) {
+  /** @param init `McpHeaders` become the request's own, without a copy; a function is called when they are first read */
+  constructor(url: string, { method = 'GET', headers, signal }: ToolRequestInit = {}) {
     this.url = url;
     this.method = method;
-    this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);
+    this.#headers = headers;
     this.#signal = signal;
+  }
+
+  get headers(): McpHeaders {
+    if (this.#headers instanceof McpHeaders) return this.#headers;
+    const headers = typeof this.#headers === 'function' ? this.#headers() : new McpHeaders(this.#headers);
+    this.#headers = headers;
+    return headers;
   }
 
   get signal(): AbortSignal {

@@ -105,7 +105,8 @@ async function answer(
   const { session } = access;
   const { body } = message;
   const arrivedAt = arrivalOf(pipeline, request);
-  const exchange = { request: withoutSecrets(request), body, arrivedAt, caller, session, context, recorder };
+  const { headers } = request;
+  const exchange = { request: withoutSecrets(request), headers, body, arrivedAt, caller, session, context, recorder };
   const slid = sliding(access, pipeline.log);
 
   const afterwards = () => recorder.written();
@@ -146,6 +147,7 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
     ? await server.resume({ session, recorder, context }, position)
     : await server.listen({
         request: withoutSecrets(request),
+        headers: request.headers,
         body: undefined,
         arrivedAt: arrivalOf(pipeline, request),
         caller,
@@ -203,10 +205,9 @@ const credentialHeader =
   /authori[sz]ation|authentication|cookie|token|secret|credential|password|passwd|assertion|jwt|api-?key|^x-auth|^x-amzn-oidc|^dpop$/;
 
 /** The request as the owner's tools see it: a tool that reads or forwards headers has no credential of the client. */
-function withoutSecrets(request: McpRequest): ToolRequest {
-  const headers = new McpHeaders(request.headers);
-  for (const name of request.headers.keys()) if (credentialHeader.test(name)) headers.delete(name);
-  return new ToolRequest(request.url, { method: request.method, headers });
+function withoutSecrets({ url, method, headers }: McpRequest): ToolRequest {
+  const harmless = () => new McpHeaders([...headers].filter(([name]) => !credentialHeader.test(name)));
+  return new ToolRequest(url, { method, headers: harmless });
 }
 
 const arrivalOf = ({ context }: PipelineDependencies, { receivedAt }: McpRequest) => receivedAt ?? context.clock.now();

@@ -1,7 +1,7 @@
 import type { Caller } from '../access/caller.ts';
 import type { Session } from '../sessions/session.ts';
 import type { McpExchange } from './mcp-exchange.ts';
-import { ToolRequest } from './mcp-http.ts';
+import { McpHeaders, ToolRequest } from './mcp-http.ts';
 
 /** A request that another process can repeat. It contains no token and no cookie. */
 type StoredRequest = {
@@ -37,7 +37,8 @@ export function serializeRequest(
 
 export function restoreRequest(
   text: string,
-): Pick<McpExchange, 'request' | 'body' | 'caller' | 'session'> & Pick<StoredRequest, 'startedAt'> {
-  const { url, headers, ...rest }: StoredRequest = JSON.parse(text);
-  return { request: new ToolRequest(url, { method: 'POST', headers }), ...rest };
+): Pick<McpExchange, 'request' | 'headers' | 'body' | 'caller' | 'session'> & Pick<StoredRequest, 'startedAt'> {
+  const { url, headers: stored, ...rest }: StoredRequest = JSON.parse(text);
+  const headers = new McpHeaders(stored);
+  return { request: new ToolRequest(url, { method: 'POST', headers }), headers, ...rest };
 }

@@ -2,6 +2,11 @@ const encoder = new TextEncoder();
 
 export const bytes = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
+const beyondAscii = /[^\0-\x7f]/;
+
+/** The size in UTF-8. Most text is ASCII, of which no copy is made. */
+export const byteLength = (text: string): number => (beyondAscii.test(text) ? bytes(text).length : text.length);
+
 /** Most arguments of one call of `String.fromCharCode`, well below the limits of engines. */
 const CHUNK = 8192;
 

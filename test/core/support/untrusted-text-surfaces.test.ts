@@ -121,7 +121,7 @@ test('a tool call is logged without control, format and stacked characters', asy
       Object.values(
         callFactsOf(
           {
-            request: { headers: { get: () => text } },
+            headers: { get: () => text },
             caller: { user: 'ada', client: 'dcr_1', grant: 'grant', scopes: [], expiresAt: 1 },
             session: {
               ...{ id: 's', grant: 'g', user: 'ada', era: 'legacy', startedAt: 1, lastSeenAt: 1, expiresAt: 1 },

@@ -53,12 +53,16 @@ export type NotedResource = { readonly entry: object; readonly callback: Callbac
 export type NotedTemplate = { readonly entry: object; readonly lists: boolean };
 
 type Method = 'registerTool' | 'registerPrompt' | 'registerResource';
-type Registration = {
+type Registration<C extends object = object> = {
   readonly notes: ServerNotes;
   readonly method: Method;
-  readonly input: unknown[];
+  readonly name: string;
+  /** Of a resource, or its template. */
+  readonly uri: string | object | undefined;
+  readonly config: C;
+  readonly callback: Callback;
   /** Of the SDK's server. */
-  handle?: object;
+  handle: object | undefined;
 };
 
 /** A call that is in progress while its tool asks the server for more than the notes have. */
@@ -98,8 +102,10 @@ export function serverOf(notes: ServerNotes): McpServer {
   const server = new (sdkPath().sdk.McpServer)(info, options);
   notes.server = server;
   for (const registration of registrations) {
-    const input = registration.input.map((each) => (call && each === call.callback ? call.continuation : each));
-    registration.handle = (server[registration.method] as (...given: unknown[]) => object)(...input);
+    const { method, name, uri, config, callback } = registration;
+    const place = uri === undefined ? [name] : [name, uri];
+    const input = [...place, config, call && callback === call.callback ? call.continuation : callback];
+    registration.handle = (server[method] as (...given: unknown[]) => object)(...input);
   }
   call?.attach(server);
   return server;
@@ -115,16 +121,9 @@ const passedOn = [
 /** A tool name of which the SDK does not warn. */
 const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
 
-/** Names that have been checked: a server is created for each request, mostly with the same tools. */
-const checkedNames = new Set<unknown>();
+/** Plain names of tools, with their checked schemas: a server is created for each request, mostly with the same tools. */
+const checkedTools = new Map<string, { inputSchema: unknown; outputSchema: unknown }>();
 const MOST_CHECKED = 1_000;
-
-function isPlainName(name: unknown): boolean {
-  if (checkedNames.has(name)) return true;
-  if (!isPlainKey(name) || !plainName.test(name)) return false;
-  if (checkedNames.size < MOST_CHECKED) checkedNames.add(name);
-  return true;
-}
 
 export class LightServer {
   readonly #notes: ServerNotes;
@@ -191,13 +190,34 @@ export class LightServer {
 
   registerTool(name: string, config: NotedTool['config'], callback: Callback): object {
     const notes = this.#notes;
-    if (isBusy(notes) || !isPlainTool(notes, name, config, callback)) {
+    const { tools, server, call, registrations } = notes;
+    const checked = checkedTools.get(name);
+    // In one function, since each request calls it for every tool.
+    const isChecked =
+      checked !== undefined &&
+      typeof callback === 'function' &&
+      typeof config === 'object' &&
+      config !== null &&
+      Object.getPrototypeOf(config) === Object.prototype &&
+      config.inputSchema === checked.inputSchema &&
+      config.outputSchema === checked.outputSchema &&
+      (config as { scopeChallenge?: unknown }).scopeChallenge === undefined;
+    if (server || call || tools.has(name) || !(isChecked || isPlainTool(name, config, callback))) {
       return serverOf(notes).registerTool(name, config as never, callback as never);
     }
-    const copy = { ...config };
-    notes.tools.set(name, { config: copy, callback });
-    if (notes.tools.size === 1) announce(notes, 'tools');
-    return note(notes, 'registerTool', [name, copy, callback]);
+    const tool = {
+      notes,
+      method: 'registerTool' as const,
+      name,
+      uri: undefined,
+      config: { ...config },
+      callback,
+      handle: undefined,
+    };
+    registrations.push(tool);
+    tools.set(name, tool);
+    if (tools.size === 1) announce(notes, 'tools');
+    return new LightHandle(tool);
   }
 
   registerPrompt(name: string, config: NotedPrompt['config'], callback: Callback): object {
@@ -205,11 +225,11 @@ export class LightServer {
     if (isBusy(notes) || !isPlainKey(name) || notes.prompts.has(name) || !isPlainPrompt(config)) {
       return serverOf(notes).registerPrompt(name, config as never, callback as never);
     }
-    const copy = { ...config };
-    notes.prompts.set(name, { config: copy, callback });
-    if (completesArgument(copy.argsSchema)) announceCompletions(notes);
+    const prompt = note(notes, 'registerPrompt', name, config, callback);
+    notes.prompts.set(name, prompt);
+    if (completesArgument(prompt.config.argsSchema)) announceCompletions(notes);
     announce(notes, 'prompts');
-    return note(notes, 'registerPrompt', [name, copy, callback]);
+    return new LightHandle(prompt);
   }
 
   registerResource(name: string, uri: string | object, config: object, callback: Callback): object {
@@ -227,7 +247,7 @@ export class LightServer {
       if (completes) announceCompletions(notes);
     } else notes.resources.set(uri as string, { entry: { uri, name, ...metadata }, callback });
     announce(notes, 'resources');
-    return note(notes, 'registerResource', [name, uri, { ...config }, callback]);
+    return new LightHandle(note(notes, 'registerResource', name, config, callback, uri));
   }
 }
 
@@ -267,10 +287,17 @@ function announceCompletions(notes: ServerNotes): void {
   notes.capabilities = { ...notes.capabilities, completions: { ...notes.capabilities.completions } };
 }
 
-function note(notes: ServerNotes, method: Method, input: unknown[]): object {
-  const registration = { notes, method, input };
+function note<C extends object>(
+  notes: ServerNotes,
+  method: Method,
+  name: string,
+  config: C,
+  callback: Callback,
+  uri?: string | object,
+): Registration<C> {
+  const registration = { notes, method, name, uri, config: { ...config }, callback, handle: undefined };
   notes.registrations.push(registration);
-  return new LightHandle(registration);
+  return registration;
 }
 
 /** The result of a registration. Every use of it needs the SDK's server. */
@@ -318,11 +345,13 @@ function arePlainOptions(options: object | undefined): boolean {
   );
 }
 
-function isPlainTool({ tools }: ServerNotes, name: unknown, config: unknown, callback: unknown): boolean {
-  if (!isPlainName(name) || tools.has(name as string) || typeof callback !== 'function') return false;
-  if (!isPlainObject(config)) return false;
-  const { inputSchema, outputSchema, scopeChallenge } = config;
-  return scopeChallenge === undefined && isPlainSchema(inputSchema) && isPlainSchema(outputSchema);
+function isPlainTool(name: string, config: unknown, callback: unknown): boolean {
+  if (typeof callback !== 'function' || !isPlainObject(config) || config.scopeChallenge !== undefined) return false;
+  const { inputSchema, outputSchema } = config;
+  if (!isPlainKey(name) || !plainName.test(name) || !isPlainSchema(inputSchema) || !isPlainSchema(outputSchema))
+    return false;
+  if (checkedTools.has(name) || checkedTools.size < MOST_CHECKED) checkedTools.set(name, { inputSchema, outputSchema });
+  return true;
 }
 
 function isPlainPrompt(config: unknown): config is NotedPrompt['config'] {

@@ -55,10 +55,10 @@ const methods = {
 };
 
 /** A request of the 2025 era. */
-export function plainLegacyRequest({ request, body, session }: McpExchange): PlainRequest | undefined {
+export function plainLegacyRequest({ headers, body, session }: McpExchange): PlainRequest | undefined {
   const read = readRequest(body, methods.legacy);
-  if (!read || !acceptedForms(request.headers).json) return undefined;
-  const version = request.headers.get('mcp-protocol-version');
+  if (!read || !acceptedForms(headers).json) return undefined;
+  const version = headers.get('mcp-protocol-version');
   const isInitialize = read.method === 'initialize';
   if (!isInitialize && version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined;
   if (!isInitialize && !session.initialize) return undefined;
@@ -67,15 +67,15 @@ export function plainLegacyRequest({ request, body, session }: McpExchange): Pla
 }
 
 /** The notification that ends the handshake of the 2025 era, and has no effect unless the server waits for it. */
-export const isPlainInitialized = ({ request, body, session }: McpExchange): boolean => {
+export const isPlainInitialized = ({ headers, body, session }: McpExchange): boolean => {
   if (!isRecord(body) || body.method !== 'notifications/initialized' || 'id' in body) return false;
-  const version = request.headers.get('mcp-protocol-version');
+  const version = headers.get('mcp-protocol-version');
   if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return false;
   return session.initialize !== undefined && isPlainNotification(body);
 };
 
 /** A request of 2026-07-28 whose headers agree with its body. */
-export function plainModernRequest({ request: { headers }, body }: McpExchange): PlainRequest | undefined {
+export function plainModernRequest({ headers, body }: McpExchange): PlainRequest | undefined {
   const read = readRequest(body, methods.modern);
   const meta = read?.params._meta;
   if (!read || !meta || !isPlainEnvelope(meta) || !areStandardHeaders(headers, read)) return undefined;
@@ -94,10 +94,7 @@ const isPlainEnvelope = (meta: Record<string, unknown>): boolean =>
   (!(CLIENT_KEY in meta) || isPlainImplementation(meta[CLIENT_KEY]));
 
 /** Whether the headers are those that the body requires, in their common form. */
-const areStandardHeaders = (
-  headers: McpExchange['request']['headers'],
-  { method, params: { uri, name = uri } }: Read,
-): boolean =>
+const areStandardHeaders = (headers: McpExchange['headers'], { method, params: { uri, name = uri } }: Read): boolean =>
   acceptedForms(headers).json &&
   headers.get('mcp-protocol-version') === MODERN_REVISION &&
   headers.get('mcp-method') === method &&

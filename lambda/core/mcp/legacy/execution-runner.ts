@@ -62,7 +62,7 @@ export class ExecutionRunner {
     exchange.recorder.begin(execution);
     const isPrimed = supportsPriming(session);
     const request = () => serializeRequest(exchange);
-    const accepts = acceptedForms(exchange.request.headers);
+    const accepts = acceptedForms(exchange.headers);
     const isBatch = Array.isArray(exchange.body);
     const { arrivedAt, prepared } = exchange;
     const onCancelled = () => exchange.recorder.failed(exchange, { outcome: 'cancelled' });

@@ -46,7 +46,7 @@ export class ModernRequests {
     const { changes, clock } = this.#dependencies;
     const { method } = exchange.body as { method?: unknown };
     // The worker reads the progress of a task, whatever its client accepts.
-    const accepts = exchange.isWorker ? { json: true, stream: true } : acceptedForms(exchange.request.headers);
+    const accepts = exchange.isWorker ? { json: true, stream: true } : acceptedForms(exchange.headers);
     if (method === 'subscriptions/listen') {
       if (!accepts.stream) return respond(streamNotAccepted(exchange.body));
       if (changes.isOn) return this.#listen(exchange);

@@ -133,9 +133,9 @@ export class TaskWorker {
     const found = await this.#dependencies.executions.findExecution(grant, id);
     if (!found || found.mark === ERASURE) return;
     const { startedAt, ...restored } = restoreRequest(stored);
-    const { caller, request, body } = restored;
+    const { caller, headers, body } = restored;
     const recorder = new AuditRecorder(this.#dependencies.audit, found, { startedAt, unlessLogged: true });
-    const trace = traceOf(request.headers, body);
+    const trace = traceOf(headers, body);
     recorder.failed({ ...restored, context: context ?? { client: { name: caller.client }, trace } }, REVOKED);
     await recorder.written();
   }
@@ -200,10 +200,10 @@ export class TaskWorker {
 
   /** The stored request; undefined when its grant has ended. */
   async #exchange(stored: string, execution: Execution): Promise<McpExchange | undefined> {
-    const { request, body, caller, session, startedAt } = restoreRequest(stored);
+    const { request, headers, body, caller, session, startedAt } = restoreRequest(stored);
     const grant = await this.#dependencies.sessions.grantOf(caller);
     if (!grant) return undefined;
-    const trace = traceOf(request.headers, body);
+    const trace = traceOf(headers, body);
     if (trace) this.#dependencies.setTrace(traceIdOf(trace));
     const audit = { ...this.#dependencies.audit, store: this.#auditLogOf(execution) };
     const recorder = new AuditRecorder(audit, execution, { startedAt });
@@ -217,7 +217,7 @@ export class TaskWorker {
       onOutage,
     );
     const arrivedAt = execution.createdAt * 1000;
-    return { request, body, arrivedAt, caller, session, context, recorder, isWorker: true };
+    return { request, headers, body, arrivedAt, caller, session, context, recorder, isWorker: true };
   }
 
   /** The audit log, to which a task that was cancelled, or erased with its user, writes nothing. */
