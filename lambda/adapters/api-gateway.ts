@@ -97,15 +97,21 @@ export async function streamResponse(
   afterwards: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const out = runtime.HttpResponseStream.from(stream, metadataOf(response));
-  const write = (chunk: Uint8Array | string) =>
-    new Promise<void>((resolve, reject) => out.write(chunk, (error) => (error ? reject(error) : resolve())));
   try {
     const { body } = response;
-    await write(typeof body === 'string' ? body : '');
-    if (body !== null && typeof body !== 'string') for await (const chunk of body) await write(chunk);
+    if (body === null || typeof body === 'string') out.write(body ?? '');
+    else await writeChunks(out, body);
     await before;
   } finally {
     await afterwards();
   }
-  await new Promise<void>((resolve) => out.end(resolve));
+  // Also rejects when a write has failed.
+  await new Promise<void>((resolve, reject) => out.end((error?: Error | null) => (error ? reject(error) : resolve())));
+}
+
+async function writeChunks(out: ResponseStream, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const write = (chunk: Uint8Array | string) =>
+    new Promise<void>((resolve, reject) => out.write(chunk, (error) => (error ? reject(error) : resolve())));
+  await write('');
+  for await (const chunk of chunks) await write(chunk);
 }

@@ -190,8 +190,7 @@ class FastServerStep implements Answers {
       () => void call.handOver().catch(() => undefined),
     );
     try {
-      const running = call.run(input);
-      const result = await Promise.race([running.catch(() => undefined), call.begun]);
+      const result = await call.run(input);
       const plain = call.isHandedOver ? undefined : await resultOf(result, serverInfo).catch(() => undefined);
       if (!plain || call.isHandedOver) return await call.handOver();
       const response = this.#tryRespond(exchange, request, plain);

@@ -41,7 +41,7 @@ export class LightCall implements RunningCall {
   readonly callback: Callback;
   readonly context: ServerContext;
   readonly #options: Options;
-  readonly #begun = Promise.withResolvers<void>();
+  readonly #outcome = Promise.withResolvers<CallToolResult | undefined>();
   /** The context of the SDK, whose server is connected. */
   readonly #continued = Promise.withResolvers<ServerContext>();
   #result: Promise<CallToolResult> | undefined;
@@ -55,23 +55,21 @@ export class LightCall implements RunningCall {
     this.context = this.#createContext();
   }
 
-  /** Resolves when the SDK begins to answer. */
-  get begun(): Promise<void> {
-    return this.#begun.promise;
-  }
-
   get isHandedOver(): boolean {
     return this.#response !== undefined;
   }
 
-  /** @param input the arguments of the callback before its context */
-  run(input: readonly unknown[]): Promise<CallToolResult> {
+  /**
+   * @param input the arguments of the callback before its context
+   * @returns undefined when the callback has thrown, and as soon as the SDK begins to answer
+   */
+  run(input: readonly unknown[]): Promise<CallToolResult | undefined> {
     const { callback, context } = this;
     const start = async () => callback(...input, context);
     this.#result = start();
-    // The SDK handles it, if it answers.
-    this.#result.catch(() => undefined);
-    return this.#result;
+    const { promise, resolve } = this.#outcome;
+    this.#result.then(resolve, () => resolve(undefined));
+    return promise;
   }
 
   /** The tool sends nothing from now on: its response is complete. */
@@ -81,7 +79,7 @@ export class LightCall implements RunningCall {
 
   handOver(): Promise<PendingResponse> {
     this.#response ??= this.#options.answerBySdk();
-    this.#begun.resolve();
+    this.#outcome.resolve(undefined);
     return this.#response;
   }
 
