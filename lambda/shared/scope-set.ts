@@ -42,9 +42,12 @@ const isList = (declared: readonly string[] | ToolPolicy): declared is readonly 
 
 /** The requirements of a tool; empty lists for one that is not declared. */
 export function toolPolicy(tool: string, { tools }: ScopeSet): Required<ToolPolicy> {
-  const declared = Object.hasOwn(tools, tool) ? tools[tool]! : {};
-  return { scopes: [], groups: [], ...(isList(declared) ? { scopes: declared } : declared) };
+  if (!Object.hasOwn(tools, tool)) return unrestricted;
+  const declared = tools[tool]!;
+  return { ...unrestricted, ...(isList(declared) ? { scopes: declared } : declared) };
 }
+
+const unrestricted: Required<ToolPolicy> = { scopes: [], groups: [] };
 
 /** Whether a tool requires a scope beside the default: then an authorizer result is not valid for every tool. */
 export const hasToolScopes = (set: ScopeSet): boolean =>

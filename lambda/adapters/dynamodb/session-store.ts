@@ -97,16 +97,15 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
 
   return {
     async find(grant, name) {
-      const keys = [
-        { pk: partition.grant(grant), sk: SINGLE },
-        { pk: partition.sessions(grant), sk: name },
-      ];
-      const items = await readItems(connection, keys);
-      const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
-      const [grantItem, sessionItem] = [at(0), at(1)];
+      const grantKey = { pk: partition.grant(grant), sk: SINGLE };
+      const sessionKey = { pk: partition.sessions(grant), sk: name };
+      const items = await readItems(connection, [grantKey, sessionKey]);
+      const itemOf = ({ pk }: { pk: string }) => items.find((item) => item.pk === pk);
+      const foundGrant = itemOf(grantKey);
+      const foundSession = itemOf(sessionKey);
       return {
-        grant: grantItem && toDomain<Grant>(grantItem),
-        stored: sessionItem && toDomain<StoredSession>(sessionItem),
+        grant: foundGrant && toDomain<Grant>(foundGrant),
+        stored: foundSession && toDomain<StoredSession>(foundSession),
       };
     },
 

@@ -730,6 +730,51 @@ test('the common messages are answered without the SDK', async () => {
   expect(answersOfSdk).toBe(0);
 });
 
+test('tools are accepted and rejected as by the SDK, whatever earlier servers have registered', () => {
+  const names = ['a', 'b', 'c', '7', 'constructor'];
+  const inputSchemas = [undefined, z.object({}), z.object({ a: z.string() }), z.object({}), { a: z.string() }, null, 7];
+  const tool = fc.record({
+    name: fc.constantFrom(...names),
+    config: fc.oneof(
+      { weight: 9, arbitrary: fc.record({ inputSchema: fc.constantFrom<unknown>(...inputSchemas) }) },
+      { weight: 1, arbitrary: fc.constantFrom<unknown>(undefined, null, Object.create({ inputSchema: 7 })) },
+    ),
+    callback: fc.constantFrom<unknown>(...Array.from({ length: 9 }, () => () => text('x')), undefined),
+  });
+  const registered = ({ McpServer }: Exports, tools: (typeof tool extends fc.Arbitrary<infer T> ? T : never)[]) => {
+    const server = new McpServer({ name: 'test', version: '1' });
+    const register = server.registerTool.bind(server) as (...input: unknown[]) => unknown;
+    const errors = tools.map(({ name, config, callback }) => {
+      try {
+        register(name, config, callback);
+        return undefined;
+      } catch (error) {
+        return String(error);
+      }
+    });
+    const notes = LightServer.notesOf(LightServer.claim(server));
+    const listed = notes
+      ? notes.tools.map(({ name, config: { inputSchema } }) => [name, inputSchema])
+      : Object.entries((server as unknown as { _registeredTools: object })._registeredTools).map(
+          ([name, { inputSchema }]) => [name, inputSchema],
+        );
+    return { errors, listed };
+  };
+  const usual = ['a', 'b', 'c'].map((name) => ({
+    name,
+    config: { inputSchema: undefined },
+    callback: () => text('x'),
+  }));
+  fc.assert(
+    fc.property(fc.array(fc.array(tool, { maxLength: 5 }), { minLength: 1, maxLength: 3 }), (servers) => {
+      for (const tools of [usual, ...servers, usual, [...usual, ...usual]]) {
+        expect(registered(light as unknown as Exports, tools)).toEqual(registered(sdk, tools));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('a source of changes that a stand-in has been given is that of the SDK’s server', () => {
   const server = new light.McpServer({ name: 'test', version: '1' });
   const source = async () => undefined;

@@ -15,7 +15,7 @@ import { resultTool, TASKS_EXTENSION } from '../tasks/task-offers.ts';
 import type { TaskWorker } from '../tasks/task-worker.ts';
 import { DeferredLongRunning } from './deferred-long-running.ts';
 import { LightCall } from './light-call.ts';
-import { LightServer, type ServerNotes, type ToolSchema } from './light-server.ts';
+import { capabilitiesOf, LightServer, type ServerNotes, type ToolSchema } from './light-server.ts';
 import type * as onSdk from './no-fast-path.ts';
 import { callMethods, type PlainCall, plainCall } from './plain-call.ts';
 import { plainList } from './plain-lists.ts';
@@ -132,12 +132,12 @@ class FastServerStep implements Answers {
     { method, params }: PlainRequest,
     { notes, serverInfo, hasLongRunning }: { notes: ServerNotes; serverInfo: Implementation; hasLongRunning: boolean },
   ): Result | undefined {
-    const capabilities = this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
+    const capabilities = () => this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
     switch (method) {
       case 'initialize':
-        return initializeResult(notes, capabilities, serverInfo, params.protocolVersion);
+        return initializeResult(notes, capabilities(), serverInfo, params.protocolVersion);
       case 'server/discover':
-        return discoverResult(notes, capabilities, serverInfo);
+        return discoverResult(notes, capabilities(), serverInfo);
       case 'ping':
         return {};
       default: {
@@ -149,7 +149,8 @@ class FastServerStep implements Answers {
     }
   }
 
-  #capabilitiesOf({ capabilities }: ServerNotes, hasTasks: boolean): ServerCapabilities {
+  #capabilitiesOf(notes: ServerNotes, hasTasks: boolean): ServerCapabilities {
+    const capabilities = capabilitiesOf(notes);
     const extensions = { ...capabilities.extensions, [TASKS_EXTENSION]: {} };
     const all = hasTasks ? { ...capabilities, extensions } : capabilities;
     return this.announcesChanges ? all : withoutChangeNotifications(all);

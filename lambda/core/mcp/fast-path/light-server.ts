@@ -23,6 +23,7 @@ type MaybePromise<T> = T | Promise<T>;
 export type Callback = (...input: any[]) => MaybePromise<CallToolResult>;
 
 export type NotedTool = {
+  readonly name: string;
   readonly config: {
     readonly title?: string;
     readonly description?: string;
@@ -52,6 +53,7 @@ export type NotedResource = { readonly entry: object; readonly callback: Callbac
 /** A template, its entry in the list, and whether it lists resources itself. */
 export type NotedTemplate = { readonly entry: object; readonly lists: boolean };
 
+type Kind = 'tools' | 'prompts' | 'resources' | 'completions';
 type Method = 'registerTool' | 'registerPrompt' | 'registerResource';
 type Registration<C extends object = object> = {
   readonly notes: ServerNotes;
@@ -80,14 +82,18 @@ export interface RunningCall {
 export type ServerNotes = {
   readonly info: Implementation;
   readonly options: ConstructorParameters<typeof McpServer>[1];
-  readonly tools: Map<string, NotedTool>;
+  readonly tools: NotedTool[];
+  /** The tools that are expected, as long as they are registered. */
+  usual: readonly CheckedTool[];
+  /** Of the tools, since the first that was not expected. */
+  toolNames: Set<string> | undefined;
   readonly prompts: Map<string, NotedPrompt>;
   /** By URI. */
   readonly resources: Map<string, NotedResource>;
   readonly templates: Map<string, NotedTemplate>;
   readonly registrations: Registration[];
-  /** As the SDK's server announces them. */
-  capabilities: ServerCapabilities;
+  /** What has been registered, in the order of the first of each kind. */
+  readonly kinds: Set<Kind>;
   /** The SDK's server, once it is needed. */
   server: McpServer | undefined;
   call: RunningCall | undefined;
@@ -121,9 +127,15 @@ const passedOn = [
 /** A tool name of which the SDK does not warn. */
 const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
 
-/** Plain names of tools, with their checked schemas: a server is created for each request, mostly with the same tools. */
-const checkedTools = new Map<string, { inputSchema: unknown; outputSchema: unknown }>();
-const MOST_CHECKED = 1_000;
+/** A tool whose name and schemas have been checked. */
+type CheckedTool = { name: string; inputSchema: unknown; outputSchema: unknown };
+
+/**
+ * The tools of an earlier server, in their order. A server is created for each request, mostly with the same tools: as long
+ * as it registers these, their names differ and need no further check.
+ */
+let usualTools: readonly CheckedTool[] = [];
+const MOST_USUAL = 1_000;
 
 export class LightServer {
   readonly #notes: ServerNotes;
@@ -133,12 +145,14 @@ export class LightServer {
     const notes: ServerNotes = {
       info,
       options,
-      tools: new Map(),
+      tools: [],
+      usual: usualTools,
+      toolNames: undefined,
       prompts: new Map(),
       resources: new Map(),
       templates: new Map(),
       registrations: [],
-      capabilities: { ...options?.capabilities },
+      kinds: new Set(),
       server: undefined,
       call: undefined,
       isClaimed: false,
@@ -147,9 +161,6 @@ export class LightServer {
     // biome-ignore lint/correctness/noConstructorReturn: a class that extends the SDK's server overrides methods that the SDK calls
     if (new.target !== LightServer) return onSdk(new.target, info, options);
     if (!isPlainObject(info) || !arePlainOptions(options)) serverOf(notes);
-    else
-      for (const kind of ['tools', 'resources', 'prompts'] as const)
-        if (notes.capabilities[kind]) announce(notes, kind);
   }
 
   /** Claims a server for one request. @throws Error when an earlier request has it: its notes have the call of that user */
@@ -157,6 +168,7 @@ export class LightServer {
     if (!isLight(server)) return server;
     if (server.#notes.isClaimed) throw serverInUse();
     server.#notes.isClaimed = true;
+    expectAgain(server.#notes);
     return server;
   }
 
@@ -190,19 +202,20 @@ export class LightServer {
 
   registerTool(name: string, config: NotedTool['config'], callback: Callback): object {
     const notes = this.#notes;
-    const { tools, server, call, registrations } = notes;
-    const checked = checkedTools.get(name);
+    const { tools, usual, server, call, registrations } = notes;
+    const expected = usual[tools.length];
     // In one function, since each request calls it for every tool.
-    const isChecked =
-      checked !== undefined &&
+    const isUsual =
+      expected !== undefined &&
+      expected.name === name &&
       typeof callback === 'function' &&
       typeof config === 'object' &&
       config !== null &&
       Object.getPrototypeOf(config) === Object.prototype &&
-      config.inputSchema === checked.inputSchema &&
-      config.outputSchema === checked.outputSchema &&
+      config.inputSchema === expected.inputSchema &&
+      config.outputSchema === expected.outputSchema &&
       (config as { scopeChallenge?: unknown }).scopeChallenge === undefined;
-    if (server || call || tools.has(name) || !(isChecked || isPlainTool(name, config, callback))) {
+    if (server || call || !(isUsual || isFurtherTool(notes, name, config, callback))) {
       return serverOf(notes).registerTool(name, config as never, callback as never);
     }
     const tool = {
@@ -215,8 +228,8 @@ export class LightServer {
       handle: undefined,
     };
     registrations.push(tool);
-    tools.set(name, tool);
-    if (tools.size === 1) announce(notes, 'tools');
+    tools.push(tool);
+    if (tools.length === 1) notes.kinds.add('tools');
     return new LightHandle(tool);
   }
 
@@ -227,8 +240,8 @@ export class LightServer {
     }
     const prompt = note(notes, 'registerPrompt', name, config, callback);
     notes.prompts.set(name, prompt);
-    if (completesArgument(prompt.config.argsSchema)) announceCompletions(notes);
-    announce(notes, 'prompts');
+    if (completesArgument(prompt.config.argsSchema)) notes.kinds.add('completions');
+    notes.kinds.add('prompts');
     return new LightHandle(prompt);
   }
 
@@ -244,9 +257,9 @@ export class LightServer {
     if (template) {
       const { text: uriTemplate, lists, completes } = template;
       notes.templates.set(name, { entry: { name, uriTemplate, ...metadata }, lists });
-      if (completes) announceCompletions(notes);
+      if (completes) notes.kinds.add('completions');
     } else notes.resources.set(uri as string, { entry: { uri, name, ...metadata }, callback });
-    announce(notes, 'resources');
+    notes.kinds.add('resources');
     return new LightHandle(note(notes, 'registerResource', name, config, callback, uri));
   }
 }
@@ -276,15 +289,19 @@ const isBusy = ({ server, call }: ServerNotes) => server !== undefined || call !
 const onSdk = (target: NewableFunction, ...input: unknown[]): LightServer =>
   constructOnSdk(target, LightServer, sdkPath().sdk.McpServer, input) as unknown as LightServer;
 
-/** As the SDK announces a kind when the first of it is registered. */
-function announce(notes: ServerNotes, kind: 'tools' | 'resources' | 'prompts'): void {
-  const before = notes.capabilities[kind];
-  if (before?.listChanged !== undefined) return;
-  notes.capabilities = { ...notes.capabilities, [kind]: { ...before, listChanged: true } };
-}
-
-function announceCompletions(notes: ServerNotes): void {
-  notes.capabilities = { ...notes.capabilities, completions: { ...notes.capabilities.completions } };
+/** As the SDK's server announces them: those of its options first, then each kind when the first of it is registered. */
+export function capabilitiesOf({ options, kinds }: ServerNotes): ServerCapabilities {
+  const capabilities: ServerCapabilities = { ...options?.capabilities };
+  const announce = (kind: 'tools' | 'resources' | 'prompts') => {
+    if (capabilities[kind]?.listChanged === undefined)
+      capabilities[kind] = { ...capabilities[kind], listChanged: true };
+  };
+  for (const kind of ['tools', 'resources', 'prompts'] as const) if (capabilities[kind]) announce(kind);
+  for (const kind of kinds) {
+    if (kind === 'completions') capabilities.completions = { ...capabilities.completions };
+    else announce(kind);
+  }
+  return capabilities;
 }
 
 function note<C extends object>(
@@ -345,12 +362,27 @@ function arePlainOptions(options: object | undefined): boolean {
   );
 }
 
+/** Whether a tool that is not expected is plain. From then on none is. */
+function isFurtherTool(notes: ServerNotes, name: string, config: unknown, callback: unknown): boolean {
+  if (!isPlainTool(name, config, callback)) return false;
+  notes.usual = [];
+  notes.toolNames ??= new Set(notes.tools.map((tool) => tool.name));
+  if (notes.toolNames.has(name)) return false;
+  notes.toolNames.add(name);
+  return true;
+}
+
+/** Expects the tools of a server again, if they were not expected. */
+function expectAgain({ tools, toolNames }: ServerNotes): void {
+  if (!toolNames || tools.length > MOST_USUAL) return;
+  usualTools = tools.map(({ name, config: { inputSchema, outputSchema } }) => ({ name, inputSchema, outputSchema }));
+}
+
 function isPlainTool(name: string, config: unknown, callback: unknown): boolean {
   if (typeof callback !== 'function' || !isPlainObject(config) || config.scopeChallenge !== undefined) return false;
   const { inputSchema, outputSchema } = config;
   if (!isPlainKey(name) || !plainName.test(name) || !isPlainSchema(inputSchema) || !isPlainSchema(outputSchema))
     return false;
-  if (checkedTools.has(name) || checkedTools.size < MOST_CHECKED) checkedTools.set(name, { inputSchema, outputSchema });
   return true;
 }
 

@@ -23,7 +23,7 @@ export function plainCall(
   era: Era,
 ): PlainCall | undefined {
   if (method === 'tools/call') {
-    const tool = tools.get(name);
+    const tool = tools.find((each) => each.name === name);
     if (!tool || (era === 'modern' && schemaText(tool.config.inputSchema, 'input') === undefined)) return undefined;
     const { callback, config } = tool;
     return {

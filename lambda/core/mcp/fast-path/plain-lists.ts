@@ -1,6 +1,6 @@
 import type { Implementation } from '@modelcontextprotocol/server';
 import { keepText } from '../json-text.ts';
-import type { NotedPrompt, NotedTool, ServerNotes } from './light-server.ts';
+import { capabilitiesOf, type NotedPrompt, type NotedTool, type ServerNotes } from './light-server.ts';
 import { type Era, type Result, schemaText, stated, uncached } from './plain-results.ts';
 
 type Options = {
@@ -18,12 +18,13 @@ type Options = {
  * @returns undefined for another method, and for a list that the SDK would change or reject
  */
 export function plainList(notes: ServerNotes, method: string, options: Options): Result | undefined {
-  const { tools, prompts, resources, templates, capabilities } = notes;
+  const { tools, prompts, resources, templates } = notes;
+  const capabilities = capabilitiesOf(notes);
   switch (method) {
     case 'tools/list': {
       if (!capabilities.tools) return undefined;
       const { isVisible, further } = options;
-      const texts = [...tools].flatMap(([name, tool]) => (isVisible(name) ? [toolText(name, tool)] : []));
+      const texts = tools.flatMap((tool) => (isVisible(tool.name) ? [toolText(tool)] : []));
       if (further && isVisible(further.name)) texts.push(JSON.stringify(further));
       return listResult('tools', texts, options);
     }
@@ -87,7 +88,7 @@ const listed = new Map<string, Listed>();
 const MOST_LISTED = 1_000;
 
 /** The entry of a tool in their list. */
-function toolText(name: string, { config }: NotedTool): string | undefined {
+function toolText({ name, config }: NotedTool): string | undefined {
   const { title, description, annotations, icons, _meta, inputSchema, outputSchema } = config;
   // Objects may have changed since. Few tools have any.
   const objects = annotations || icons || _meta ? JSON.stringify({ annotations, icons, _meta }).slice(1, -1) : '';
