@@ -1,4 +1,4 @@
-import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
+import type { ServerCapabilities } from '@modelcontextprotocol/server';
 import { missingGroups } from '../../../shared/scope-set.ts';
 import { after } from '../../support/clock.ts';
 import { withoutChangeNotifications } from '../change-notifications.ts';
@@ -20,7 +20,14 @@ import type * as onSdk from './no-fast-path.ts';
 import { callMethods, type PlainCall, plainCall } from './plain-call.ts';
 import { plainList } from './plain-lists.ts';
 import { isPlainInitialized, type PlainRequest, plainLegacyRequest, plainModernRequest } from './plain-message.ts';
-import { discoverResult, type Era, initializeResult, type Result, responseOf } from './plain-results.ts';
+import {
+  discoverResult,
+  type Era,
+  initializeResult,
+  type Result,
+  responseOf,
+  type ServerInfo,
+} from './plain-results.ts';
 import { sdkPath } from './sdk-on-demand.ts';
 
 type Answers = Pick<ServerStep, keyof ServerStep>;
@@ -93,7 +100,7 @@ class FastServerStep implements Answers {
   async #answer(era: Era, exchange: McpExchange, request: PlainRequest): Promise<PendingResponse> {
     const { notes, longRunning, answerBySdk } = await this.#create(era, exchange);
     if (!notes) return answerBySdk();
-    const serverInfo = { ...brandedInfo(this.#dependencies.branding, exchange.body), ...notes.info };
+    const serverInfo = () => ({ ...brandedInfo(this.#dependencies.branding, exchange.body), ...notes.info });
     if (callMethods.includes(request.method)) {
       const called = plainCall(notes, request, era);
       if (!called || longRunning.has(called.callback)) return answerBySdk();
@@ -130,7 +137,7 @@ class FastServerStep implements Answers {
     era: Era,
     { context }: McpExchange,
     { method, params }: PlainRequest,
-    { notes, serverInfo, hasLongRunning }: { notes: ServerNotes; serverInfo: Implementation; hasLongRunning: boolean },
+    { notes, serverInfo, hasLongRunning }: { notes: ServerNotes; serverInfo: ServerInfo; hasLongRunning: boolean },
   ): Result | undefined {
     const capabilities = () => this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
     switch (method) {
@@ -169,7 +176,7 @@ class FastServerStep implements Answers {
     }: {
       notes: ServerNotes;
       called: PlainCall;
-      serverInfo: Implementation;
+      serverInfo: ServerInfo;
       hasLongRunning: boolean;
       answerBySdk: () => Promise<PendingResponse>;
     },

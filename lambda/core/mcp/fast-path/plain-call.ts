@@ -1,7 +1,14 @@
-import type { Implementation } from '@modelcontextprotocol/server';
 import type { Callback, ServerNotes, ToolSchema } from './light-server.ts';
 import type { PlainRequest } from './plain-message.ts';
-import { type Era, promptResult, type Result, resourceResult, schemaText, toolResult } from './plain-results.ts';
+import {
+  type Era,
+  promptResult,
+  type Result,
+  resourceResult,
+  type ServerInfo,
+  schemaText,
+  toolResult,
+} from './plain-results.ts';
 
 /** The tool, the prompt or the resource that a request calls. */
 export type PlainCall = {
@@ -11,7 +18,7 @@ export type PlainCall = {
   /** The URI that a resource receives. */
   uri?: URL;
   /** @returns undefined for a result that the SDK would change or reject */
-  resultOf(returned: unknown, serverInfo: Implementation): Promise<Result | undefined>;
+  resultOf(returned: unknown, serverInfo: ServerInfo): Promise<Result | undefined>;
 };
 
 export const callMethods = ['tools/call', 'prompts/get', 'resources/read'];

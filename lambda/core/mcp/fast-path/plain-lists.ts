@@ -1,11 +1,10 @@
-import type { Implementation } from '@modelcontextprotocol/server';
 import { keepText } from '../json-text.ts';
 import { capabilitiesOf, type NotedPrompt, type NotedTool, type ServerNotes } from './light-server.ts';
-import { type Era, type Result, schemaText, stated, uncached } from './plain-results.ts';
+import { type Era, type Result, type ServerInfo, schemaText, stated, uncached } from './plain-results.ts';
 
 type Options = {
   era: Era;
-  serverInfo: Implementation;
+  serverInfo: ServerInfo;
   /** Whether the user sees the tool of this name. */
   isVisible: (name: string) => boolean;
   /** A tool after those of the server. */

@@ -14,17 +14,20 @@ const SERVER_KEY = 'io.modelcontextprotocol/serverInfo';
 
 export type Result = Record<string, unknown>;
 
+/** Called for the results that state it. */
+export type ServerInfo = () => Implementation;
+
 export function initializeResult(
   { options }: ServerNotes,
   capabilities: ServerCapabilities,
-  serverInfo: Implementation,
+  serverInfo: ServerInfo,
   requested: string | undefined,
 ): Result {
   const isSupported = requested !== undefined && SUPPORTED_PROTOCOL_VERSIONS.includes(requested);
   return {
     protocolVersion: isSupported ? requested : SUPPORTED_PROTOCOL_VERSIONS[0],
     capabilities,
-    serverInfo,
+    serverInfo: serverInfo(),
     ...instructionsIn(options),
   };
 }
@@ -32,7 +35,7 @@ export function initializeResult(
 export function discoverResult(
   { options }: ServerNotes,
   { tasks: _, ...capabilities }: ServerCapabilities,
-  serverInfo: Implementation,
+  serverInfo: ServerInfo,
 ): Result {
   const result = { supportedVersions: ['2026-07-28'], capabilities, ...instructionsIn(options) };
   return { ...result, resultType: 'complete', ...uncached, ...stated(serverInfo) };
@@ -43,7 +46,7 @@ const instructionsIn = (options: ServerNotes['options']) =>
 
 export const uncached = { ttlMs: 0, cacheScope: 'private' };
 
-export const stated = (serverInfo: Implementation) => ({ _meta: { [SERVER_KEY]: serverInfo } });
+export const stated = (serverInfo: ServerInfo) => ({ _meta: { [SERVER_KEY]: serverInfo() } });
 
 type Direction = 'input' | 'output';
 
@@ -80,7 +83,7 @@ export async function toolResult(
   result: unknown,
   { config: { outputSchema } }: NotedTool,
   era: Era,
-  serverInfo: Implementation,
+  serverInfo: ServerInfo,
 ): Promise<Result | undefined> {
   const members = plainMembers(result);
   if (!members) return undefined;
@@ -96,16 +99,16 @@ export async function toolResult(
 }
 
 /** The result of a prompt, whose members the SDK passes on. */
-export const promptResult = (result: unknown, era: Era, serverInfo: Implementation): Result | undefined =>
-  passedOn(result, ['description', 'messages'], era, stated(serverInfo));
+export const promptResult = (result: unknown, era: Era, serverInfo: ServerInfo): Result | undefined =>
+  passedOn(result, ['description', 'messages'], era, () => stated(serverInfo));
 
 /** The content of a resource, which the SDK passes on. */
-export const resourceResult = (result: unknown, era: Era, serverInfo: Implementation): Result | undefined =>
-  passedOn(result, ['contents'], era, { ...uncached, ...stated(serverInfo) });
+export const resourceResult = (result: unknown, era: Era, serverInfo: ServerInfo): Result | undefined =>
+  passedOn(result, ['contents'], era, () => ({ ...uncached, ...stated(serverInfo) }));
 
-function passedOn(result: unknown, members: string[], era: Era, end: object): Result | undefined {
+function passedOn(result: unknown, members: string[], era: Era, end: () => object): Result | undefined {
   if (!isPlainRecord(result) || !hasOnly(result, members)) return undefined;
-  return era === 'legacy' ? result : { ...result, resultType: 'complete', ...end };
+  return era === 'legacy' ? result : { ...result, resultType: 'complete', ...end() };
 }
 
 const resultMembers = ['content', 'structuredContent', 'isError'];
