@@ -92,7 +92,7 @@ export type ServerNotes = {
   readonly resources: Map<string, NotedResource>;
   readonly templates: Map<string, NotedTemplate>;
   readonly registrations: Registration[];
-  /** What has been registered, in the order of the first of each kind. */
+  /** The kinds of registrations, in the order of the first of each. */
   readonly kinds: Set<Kind>;
   /** The SDK's server, once it is needed. */
   server: McpServer | undefined;
