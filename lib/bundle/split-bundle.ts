@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
+import { type BuildOptions, buildSync, type Metafile, version } from 'esbuild';
 import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
 import {
   type BuildReport,
@@ -12,6 +12,7 @@ import {
   storeByContent,
   writeFiles,
 } from './esbuild-run.ts';
+import { keptFiles } from './kept-files.ts';
 import { fileOf } from './metafile.ts';
 import { copyZod } from './zod-on-demand.ts';
 
@@ -94,15 +95,23 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
   const others = [...parts.keys()].filter((name) => !joined.has(name));
   const imported = [...parts.values()].flatMap(({ imports }) => imports.filter(({ external }) => external));
   const packages = imported.map(({ path }) => path).filter((path) => !path.startsWith('.'));
-  const bundle = (entries: readonly string[], beside: readonly string[]) =>
-    buildSync({
-      ...commonJs,
-      outdir,
-      entryPoints: entries.map((name) => join(folder, name)),
-      bundle: true,
-      // A pattern, with which esbuild does not change the path.
-      external: [...packages, ...beside.map((name) => `./${name}*`)],
-    }).outputFiles;
+  /** @param bundled the parts that are bundled, the entries among them */
+  const bundle = (entries: readonly string[], bundled: readonly string[], beside: readonly string[]) => {
+    const contents = bundled.map((name) => readFileSync(join(folder, name)));
+    const names = JSON.stringify([version, outdir, entries, bundled, packages, beside]);
+    return keptFiles(`common-js-${entries.includes(INDEX) ? 'index' : 'others'}`, [names, ...contents], () =>
+      filesOf(
+        buildSync({
+          ...commonJs,
+          outdir,
+          entryPoints: entries.map((name) => join(folder, name)),
+          bundle: true,
+          // A pattern, with which esbuild does not change the path.
+          external: [...packages, ...beside.map((name) => `./${name}*`)],
+        }).outputFiles,
+      ),
+    );
+  };
   const further = [...joined].filter((name) => name !== INDEX);
   const exported = further.map((name, at) => `\nexport * as p${at} from "./${name}";`);
   appendFileSync(join(folder, INDEX), exported.join(''));
@@ -111,10 +120,10 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
   const linked = (text: string) =>
     text.replace(/require\("[^"]+"\)/g, (found) => inIndex.get(found)?.padEnd(found.length) ?? found);
   return [
-    ...filesOf(bundle([INDEX], others)),
-    ...bundle(others, [...parts.keys()]).map(({ path, text }): FilesOfFolder[number] => [
-      basename(path),
-      Buffer.from(linked(text)),
+    ...bundle([INDEX], [...joined], others),
+    ...bundle(others, others, [...parts.keys()]).map(([name, contents]): FilesOfFolder[number] => [
+      name,
+      Buffer.from(linked(Buffer.from(contents).toString())),
     ]),
   ];
 }
