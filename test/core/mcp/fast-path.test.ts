@@ -278,6 +278,10 @@ function createServer(exports: Exports, seen: unknown[], context: ToolContext) {
     handle.update({ description: 'Another' });
     return text(String(handle.enabled));
   });
+  server.registerTool('reachable', {}, async (context) => {
+    const texts = new Set(reachableTexts([context, context.http?.req?.headers]));
+    return text(JSON.stringify([...texts].filter((each) => /hunter2|x-kept/.test(each))));
+  });
   server.registerTool('slow', {}, async () => {
     await clock.sleep(12_000);
     return text('slow');
@@ -288,6 +292,16 @@ function createServer(exports: Exports, seen: unknown[], context: ToolContext) {
     context.longRunning(async () => text('long')),
   );
   return server as sdk.McpServer;
+}
+
+/** The texts in a value and in everything that it leads to, by members and by iteration. */
+function reachableTexts(value: unknown, seen = new Set<unknown>()): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null || seen.has(value)) return [];
+  seen.add(value);
+  const members = Object.values(Object.getOwnPropertyDescriptors(value)).map(({ value: member }) => member as unknown);
+  const entries = Symbol.iterator in value ? [...(value as Iterable<unknown>)] : [];
+  return [...members, ...entries].flatMap((each) => reachableTexts(each, seen));
 }
 
 const clock = fakeClock(1_800_000_000_000);
@@ -672,6 +686,27 @@ test.each([
 ])('a call with %j has the same response by both paths', async (params) => {
   const headers = await sessionOf('2025-11-25', {});
   await expectSame(headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+});
+
+test('a tool reaches no credential of the client through its context', async () => {
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'reachable' } };
+  const envelope = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const own = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': 'reachable' };
+  const sent = { Authorization: 'Bearer hunter2', Cookie: 'hunter2', 'X-Kept': 'x-kept' };
+  for (const [headers, message] of [
+    [await sessionOf('2025-11-25', {}), call],
+    [
+      { ...json, ...own },
+      { ...call, params: { ...call.params, _meta: envelope } },
+    ],
+  ] as const) {
+    const { response } = await expectSame({ ...headers, ...sent }, message);
+    expect(response).toContain('x-kept');
+    expect(response).not.toContain('hunter2');
+  }
 });
 
 test('a server that createServer returns again is rejected by both paths', async () => {

@@ -34,6 +34,8 @@ type Dependencies = {
 export class ModernRequests {
   readonly #dependencies: Dependencies;
   readonly #handler: McpHttpHandler;
+  /** By the context, which the SDK hands on to tools: the rest of an exchange is not for them. */
+  readonly #exchanges = new WeakMap<McpExchange['context'], McpExchange>();
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
@@ -63,7 +65,7 @@ export class ModernRequests {
     const { builder, log } = this.#dependencies;
     return createMcpHandler(
       async ({ authInfo: info }) => {
-        const exchange = info?.extra?.exchange as McpExchange;
+        const exchange = this.#exchanges.get(info?.extra?.context as McpExchange['context'])!;
         const { server, outbound } = await builder.buildModern(exchange);
         this.#watch(server, outbound, exchange);
         built?.(server);
@@ -78,11 +80,9 @@ export class ModernRequests {
   }
 
   async #fetch(handler: McpHttpHandler, exchange: McpExchange): Promise<McpResponse> {
-    const { extra, ...info } = authInfo(exchange);
-    const response = await handler.fetch(toPlatformRequest(exchange.request), {
-      parsedBody: exchange.body,
-      authInfo: { ...info, extra: { ...extra, exchange } },
-    });
+    this.#exchanges.set(exchange.context, exchange);
+    const options = { parsedBody: exchange.body, authInfo: authInfo(exchange) };
+    const response = await handler.fetch(toPlatformRequest(exchange.request), options);
     return McpResponse.from(response);
   }
 
