@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
@@ -28,7 +28,7 @@ export function keptFiles(
   const files = build();
   mkdirSync(folder, { recursive: true });
   // Renamed into place as a whole, because builds can run concurrently.
-  const temporary = `${path}.${process.pid}`;
+  const temporary = `${path}.${randomUUID()}`;
   writeFileSync(temporary, serialize({ hash, files } satisfies Kept));
   renameSync(temporary, path);
   return files;
