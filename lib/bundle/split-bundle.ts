@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile, version } from 'esbuild';
 import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
 import {
@@ -97,20 +97,19 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
   const packages = imported.map(({ path }) => path).filter((path) => !path.startsWith('.'));
   /** @param bundled the parts that are bundled, the entries among them */
   const bundle = (entries: readonly string[], bundled: readonly string[], beside: readonly string[]) => {
+    const options = {
+      ...commonJs,
+      bundle: true,
+      // A pattern, with which esbuild does not change the path.
+      external: [...packages, ...beside.map((name) => `./${name}*`)],
+    };
     const contents = bundled.map((name) => readFileSync(join(folder, name)));
-    const names = JSON.stringify([version, outdir, entries, bundled, packages, beside]);
-    return keptFiles(`common-js-${entries.includes(INDEX) ? 'index' : 'others'}`, [names, ...contents], () =>
-      filesOf(
-        buildSync({
-          ...commonJs,
-          outdir,
-          entryPoints: entries.map((name) => join(folder, name)),
-          bundle: true,
-          // A pattern, with which esbuild does not change the path.
-          external: [...packages, ...beside.map((name) => `./${name}*`)],
-        }).outputFiles,
-      ),
-    );
+    // The maps name the sources as seen from the folder, so folders beside one another have the same files.
+    const names = JSON.stringify([version, relative(outdir, project), options, entries, bundled]);
+    return keptFiles(`common-js-${entries.includes(INDEX) ? 'index' : 'others'}`, [names, ...contents], () => {
+      const entryPoints = entries.map((name) => join(folder, name));
+      return filesOf(buildSync({ ...options, outdir, entryPoints }).outputFiles);
+    });
   };
   const further = [...joined].filter((name) => name !== INDEX);
   const exported = further.map((name, at) => `\nexport * as p${at} from "./${name}";`);
