@@ -98,7 +98,8 @@ export class OwnerProject {
       child.kill('SIGTERM');
       await once(child, 'exit');
     }
-    rmSync(this.folder, { recursive: true });
+    // The compiler of the type check has a low priority, and may end after the emulator has: until then it writes its state.
+    rmSync(this.folder, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }
 
   get #origin(): string {
