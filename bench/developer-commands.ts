@@ -187,11 +187,15 @@ function descendantsOf(pid: number): number[] {
 }
 
 /** The fields of `/proc/<pid>/stat` after the name; undefined for a process that has ended. */
-function statusOf(pid: number): string[] | undefined {
+const statusOf = (pid: number): string[] | undefined =>
+  processFile(pid, 'stat')
+    ?.replace(/^.*\) /s, '')
+    .split(' ');
+
+/** @returns undefined for a process that has ended: it may end between two reads */
+function processFile(pid: number, name: 'stat' | 'comm'): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
     return undefined;
   }
@@ -241,7 +245,7 @@ async function untilExit(command: string, args: string[]): Promise<{ seconds: nu
 const SERVICE_READ_MILLISECONDS = 50;
 
 /** Whether a process is esbuild's service. */
-const isService = (pid: number): boolean => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('esbuild');
+const isService = (pid: number): boolean => processFile(pid, 'comm')?.startsWith('esbuild') === true;
 
 /** A process of `npm start`, in a new data folder. */
 class StartedEmulator {
