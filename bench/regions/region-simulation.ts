@@ -11,7 +11,7 @@ const SIGMA = 0.7;
 const INCIDENT_SPREAD = 10_000;
 
 /** A clock that moves when the simulation, or a sleep, moves it. */
-export class SimulatedClock implements Clock {
+export class SimulatedClock implements Pick<Clock, 'now' | 'sleep'> {
   /** Runs after each move. */
   moved: () => void = () => undefined;
   #now = 0;

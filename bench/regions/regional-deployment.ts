@@ -66,11 +66,11 @@ export class RegionalDeployment {
   readonly provider: SimulatedProvider;
   /** The time in which the home region neither receives requests nor replicates. */
   outage: Period | undefined;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now' | 'sleep'>;
   readonly #shape: Shape;
   readonly #cores: Record<Region, ReturnType<RegionalDeployment['coreIn']>>;
 
-  constructor(table: ReplicatedTable, clock: Clock, random: Random, shape: Shape) {
+  constructor(table: ReplicatedTable, clock: Pick<Clock, 'now' | 'sleep'>, random: Random, shape: Shape) {
     this.#clock = clock;
     this.#shape = shape;
     this.provider = new SimulatedProvider(() => this.now());

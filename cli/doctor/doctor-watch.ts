@@ -24,7 +24,7 @@ export type WatchDependencies = {
  * @returns whether a check failed in the last complete round; undefined without one
  */
 export async function watchDeployment(dependencies: WatchDependencies): Promise<boolean | undefined> {
-  const { check, print, clock, signal, pauseMilliseconds } = dependencies;
+  const { check, print, signal } = dependencies;
   /** The verdicts as printed. A check that has none is in order. */
   const printed = new Map<string, Verdict>();
   let hasFailed: boolean | undefined;
@@ -36,10 +36,23 @@ export async function watchDeployment(dependencies: WatchDependencies): Promise<
     for (const { check: name, verdict } of changes) printed.set(name, plain(verdict));
     if (hasFailed === undefined || changes.length > 0) print(roundText(dependencies, findings, changes));
     hasFailed = hasFailure(findings);
-    await clock.sleep(pauseMilliseconds, signal);
+    await pause(dependencies);
   }
   return hasFailed;
 }
+
+/** Ends early with the watch. */
+const pause = ({ clock, signal, pauseMilliseconds }: WatchDependencies): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.after(pauseMilliseconds, end);
+    signal.addEventListener('abort', end);
+  });
 
 /** A note is no problem. */
 const plain = (verdict: Verdict): Verdict => (verdict === 'note' ? 'ok' : verdict);

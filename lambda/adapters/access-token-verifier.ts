@@ -59,7 +59,7 @@ export const trustInProvider = ({
 /** Verifies access tokens with `aws-jwt-verify`. */
 export function accessTokenVerifier(
   { issuer, audience, keys: known, isAccessToken }: TrustedIssuer,
-  clock: Clock,
+  clock: Pick<Clock, 'now' | 'sleep'>,
   random = Math.random,
 ): AccessTokenVerifier {
   const keys =

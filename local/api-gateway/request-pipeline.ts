@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { after, type Clock, timedOut, withinTime } from '../../lambda/core/support/clock.ts';
+import { type Clock, timedOut, withinTime } from '../../lambda/core/support/clock.ts';
 import { EventTooLarge, FunctionThrottled } from '../lambda/function-error.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Api, LambdaIntegration, Route } from './api-model.ts';
@@ -139,7 +139,7 @@ async function sendStreamingResponse(
   event: object,
 ): Promise<void> {
   const chunks = functions.invokeStreaming(integration.function, event);
-  const timeout = after(clock, integration.timeoutMilliseconds, () => {
+  const timeout = clock.after(integration.timeoutMilliseconds, () => {
     if (!exchange.hasHead) return;
     exchange.error = `INTEGRATION_TIMEOUT: the stream was cut after ${integration.timeoutMilliseconds} ms`;
     exchange.abort();

@@ -1,4 +1,4 @@
-import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import type { Clock, Timer } from '../../lambda/core/support/clock.ts';
 import { type GatewayRequest, headerOf } from '../api-gateway/gateway-request.ts';
 import type { Exchange } from '../api-gateway/request-pipeline.ts';
 import { type ResponseBody, readToEnd, type SendResponse } from '../api-gateway/response-writer.ts';
@@ -96,7 +96,7 @@ class SilenceTimer {
   #timer: Timer | undefined;
 
   constructor(clock: Clock, milliseconds: number, action: () => void) {
-    this.#start = () => after(clock, milliseconds, action);
+    this.#start = () => clock.after(milliseconds, action);
   }
 
   start(): void {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import type { Clock, Timer } from '../../lambda/core/support/clock.ts';
 import { quote } from '../../lambda/core/support/untrusted-text.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionDefinition } from './function-definition.ts';
@@ -212,7 +212,7 @@ export class EnvironmentPool {
     this.#idle.push(environment);
     if (this.#provisioned.has(environment)) return;
     const { completed } = environment;
-    const expiry = after(this.#options.clock, this.#options.idleSeconds * 1000, () => {
+    const expiry = this.#options.clock.after(this.#options.idleSeconds * 1000, () => {
       this.#expiries.delete(expiry);
       const unused = this.#idle.includes(environment) && environment.completed === completed;
       if (!unused || this.#idle.length <= 1) return;

@@ -1,4 +1,4 @@
-import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import type { Clock, Timer } from '../../lambda/core/support/clock.ts';
 import { DiskMap } from '../disk-map.ts';
 import { EnvironmentEnded, FunctionError, FunctionThrottled } from './function-error.ts';
 
@@ -125,7 +125,7 @@ export class EventQueue {
 
   #schedule(delivery: Delivery, dueAt: number): void {
     const { clock } = this.#options;
-    const timer = after(clock, Math.max(0, dueAt - clock.now()), () => {
+    const timer = clock.after(Math.max(0, dueAt - clock.now()), () => {
       this.#waiting.delete(timer);
       this.#track(delivery, this.#attempt(delivery));
     });

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import type { Clock, Timer } from '../../lambda/core/support/clock.ts';
 import { moduleFile } from '../../lib/package-files.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { EnvironmentEnded, FunctionError } from './function-error.ts';
@@ -60,7 +60,7 @@ export class ExecutionEnvironment {
     promise.catch(() => undefined);
 
     const limit = INITIALIZATION_SECONDS + definition.timeoutSeconds;
-    const timeout = after(clock, limit * 1000, () => this.#timeOut(limit));
+    const timeout = clock.after(limit * 1000, () => this.#timeOut(limit));
     promise.finally(() => timeout.cancel()).catch(() => undefined);
 
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
@@ -85,7 +85,7 @@ export class ExecutionEnvironment {
     this.#response = response;
     const { timeoutSeconds } = this.#definition;
     const milliseconds = timeoutSeconds * 1000;
-    this.#timeout = after(this.#clock, milliseconds, () => this.#timeOut(timeoutSeconds));
+    this.#timeout = this.#clock.after(milliseconds, () => this.#timeOut(timeoutSeconds));
     // The worker compares the deadline with the clock of the machine.
     this.#post({ type: 'invoke', requestId, event: payload, deadline: Date.now() + milliseconds });
     return response.chunks();

@@ -1,7 +1,7 @@
 import { dirname, join, relative } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
-import { after, type Clock } from '../../lambda/core/support/clock.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { BuildRecord } from '../../lib/bundle/build-record.ts';
 import { hasSdkV1Bridge } from '../../lib/bundle/server-bundle.ts';
 import { moduleFile } from '../../lib/package-files.ts';
@@ -52,7 +52,7 @@ export async function checkServer(
   thread.once('exit', (code) => {
     resolve([{ text: `${workerData.server} ends its process with status ${code} when it is loaded`, isFatal: true }]);
   });
-  const timeout = after(clock, LIMIT_SECONDS * 1000, () => {
+  const timeout = clock.after(LIMIT_SECONDS * 1000, () => {
     resolve([{ text: `${workerData.server} has not listed its tools within ${LIMIT_SECONDS} seconds`, isFatal: true }]);
   });
   try {

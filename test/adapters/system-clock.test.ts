@@ -7,11 +7,11 @@ test('the system clock tells the time of the process in milliseconds', () => {
   expect(now).toBeLessThanOrEqual(Date.now());
 });
 
-describe('sleep of the system clock', () => {
+describe('the system clock', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  test('resolves after the given time', async () => {
+  test('ends a sleep after the given time', async () => {
     const sleep = systemClock.sleep(1000);
     expect(jest.getTimerCount()).toBe(1);
     jest.advanceTimersByTime(1000);
@@ -19,39 +19,50 @@ describe('sleep of the system clock', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('resolves at once and clears its timer when the signal is aborted', async () => {
-    const abort = new AbortController();
-    const sleep = systemClock.sleep(1000, abort.signal);
-    abort.abort();
-    await sleep;
-    expect(jest.getTimerCount()).toBe(0);
-  });
-
-  test('serves all sleeps that can be cancelled by one timer, and ends each at its time', async () => {
-    const ended: number[] = [];
-    const abort = new AbortController();
+  test('runs each action at its time, with one timer for all', () => {
+    const ran: number[] = [];
     for (const milliseconds of [90_000, 500, 2_000]) {
-      void systemClock.sleep(milliseconds, new AbortController().signal).then(() => ended.push(milliseconds));
+      systemClock.after(milliseconds, () => ran.push(milliseconds));
     }
-    void systemClock.sleep(1_000, abort.signal).then(() => ended.push(1_000));
     expect(jest.getTimerCount()).toBe(1);
-    abort.abort();
     for (const [milliseconds, expected] of [
-      [499, [1_000]],
-      [1, [1_000, 500]],
-      [1_499, [1_000, 500]],
-      [1, [1_000, 500, 2_000]],
-      [87_999, [1_000, 500, 2_000]],
-      [1, [1_000, 500, 2_000, 90_000]],
+      [499, []],
+      [1, [500]],
+      [1_499, [500]],
+      [1, [500, 2_000]],
+      [87_999, [500, 2_000]],
+      [1, [500, 2_000, 90_000]],
     ] as const) {
-      await jest.advanceTimersByTimeAsync(milliseconds);
-      expect(ended).toEqual(expected);
+      jest.advanceTimersByTime(milliseconds);
+      expect(ran).toEqual(expected);
     }
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('starts no timer for a signal that is already aborted', async () => {
-    await systemClock.sleep(1000, AbortSignal.abort());
+  test('runs no cancelled action, and keeps no timer for it', () => {
+    const action = jest.fn();
+    systemClock.after(1_000, action).cancel();
     expect(jest.getTimerCount()).toBe(0);
+    jest.advanceTimersByTime(2_000);
+    expect(action).not.toHaveBeenCalled();
+  });
+
+  test('runs no action that an action of the same time has cancelled', () => {
+    const second = jest.fn();
+    systemClock.after(500, () => timer.cancel());
+    const timer = systemClock.after(500, second);
+    jest.advanceTimersByTime(2_000);
+    expect(second).not.toHaveBeenCalled();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('cancels an action that has run without effect on others', () => {
+    const later = jest.fn();
+    const timer = systemClock.after(500, () => undefined);
+    systemClock.after(900, later);
+    jest.advanceTimersByTime(600);
+    timer.cancel();
+    jest.advanceTimersByTime(300);
+    expect(later).toHaveBeenCalledTimes(1);
   });
 });

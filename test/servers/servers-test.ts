@@ -160,7 +160,19 @@ const answers: Answers = {
 };
 
 // The transport of SDK v1 replaces the global `setTimeout`, which the system's clock calls.
-const clock: Clock = { now: Date.now, sleep: (milliseconds) => sleep(milliseconds, undefined, { ref: false }) };
+const clock: Clock = {
+  now: Date.now,
+  after(milliseconds, action) {
+    let isCancelled = false;
+    void sleep(milliseconds, undefined, { ref: false }).then(() => isCancelled || action());
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
+  },
+  sleep: (milliseconds) => sleep(milliseconds, undefined, { ref: false }),
+};
 
 const api: Api = await startApi();
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-servers-'));

@@ -7,7 +7,7 @@ import {
   type ElicitResult,
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import type { Clock, Timer } from '../../lambda/core/support/clock.ts';
 
 /** Clients of both SDKs and eras behind one interface. */
 
@@ -78,7 +78,7 @@ export function v1Transport({ url, fetch, clock }: Endpoint): V1Transport {
   internals._scheduleReconnection = (...options) => {
     const { setTimeout } = globalThis;
     const startTimer = (reconnect: () => void, delay = 0) => {
-      reconnection = after(clock, delay, reconnect);
+      reconnection = clock.after(delay, reconnect);
     };
     globalThis.setTimeout = startTimer as unknown as typeof setTimeout;
     try {
@@ -98,7 +98,7 @@ export const v2Transport = ({ url, fetch, clock }: Endpoint): StreamableHTTPClie
   new StreamableHTTPClientTransport(url, {
     fetch,
     reconnectionScheduler: (reconnect, delay) => {
-      const timer = after(clock, delay, reconnect);
+      const timer = clock.after(delay, reconnect);
       return () => timer.cancel();
     },
   });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lambda/core/support/clock.ts';
 
 export type FakeClock = Clock & {
-  /** Moves the time; each sleep that is due ends in order, and the work that it resumes runs before the next. */
+  /** Moves the time; each sleep and action that is due ends in order, and the work that it resumes runs before the next. */
   advance(milliseconds: number): Promise<void>;
   /** Waits until a sleep of this length begins, and moves the time to its end. */
   expire(milliseconds: number): Promise<void>;
@@ -147,29 +147,27 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
     return step(async () => (isSettled ? { value: await promise } : undefined), limit);
   };
 
+  const after: Clock['after'] = (milliseconds, action) => {
+    const remove = () => {
+      if (!sleeps.delete(sleep)) return false;
+      activity += 1;
+      return true;
+    };
+    const sleep: Sleep = { length: milliseconds, until: now + milliseconds, end: () => remove() && action() };
+    sleeps.add(sleep);
+    activity += 1;
+    begun.resolve();
+    begun = Promise.withResolvers();
+    if (milliseconds <= 0) setImmediate(sleep.end);
+    return { cancel: remove };
+  };
+
   return {
     now: () => now,
 
-    sleep: (milliseconds, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted) return resolve();
-        const sleep: Sleep = {
-          length: milliseconds,
-          until: now + milliseconds,
-          end: () => {
-            if (!sleeps.delete(sleep)) return;
-            activity += 1;
-            signal?.removeEventListener('abort', sleep.end);
-            resolve();
-          },
-        };
-        sleeps.add(sleep);
-        activity += 1;
-        begun.resolve();
-        begun = Promise.withResolvers();
-        signal?.addEventListener('abort', sleep.end);
-        if (milliseconds <= 0) setImmediate(sleep.end);
-      }),
+    after,
+
+    sleep: (milliseconds) => new Promise((resolve) => after(milliseconds, resolve)),
 
     advance,
 

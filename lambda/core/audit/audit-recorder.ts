@@ -1,6 +1,6 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/server';
 import { jsonText } from '../mcp/json-text.ts';
-import { after, type Timer } from '../support/clock.ts';
+import type { Timer } from '../support/clock.ts';
 import { byteLength, randomId } from '../support/crypto.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { type ArgumentRules, auditedArguments } from './audited-arguments.ts';
@@ -132,7 +132,7 @@ export class AuditRecorder {
   /** Logs the requests that have no response by then as timed out, just before the platform ends the process. */
   expect(request: AuditedRequest, milliseconds: number): void {
     const fail = () => this.failed(request, { outcome: 'timed-out', code: -32603 });
-    this.#timeout = after(this.#dependencies.clock, milliseconds, fail);
+    this.#timeout = this.#dependencies.clock.after(milliseconds, fail);
   }
 
   /** A service of Holdfast did not answer a tool: an error of the tool is the outage's. */

@@ -62,7 +62,7 @@ type Dependencies = {
   tokens: Pick<UpstreamTokenManager, 'accessToken'>;
   exchanger: TokenExchanger;
   sealer: Sealer;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   /** From 0 to 1. */
   random: () => number;
 };

@@ -41,7 +41,7 @@ const PATIENCE_SECONDS = 7 * 24 * 3600;
 type Dependencies = {
   store: EndedTokenStore;
   upstreamTokens: Pick<UpstreamTokenManager, 'revoke'>;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   log: Logger;
 };
 

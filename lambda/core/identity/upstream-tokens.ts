@@ -55,7 +55,7 @@ type Dependencies = {
   sealer: Sealer;
   /** `currentGroups` and `revoke` only where grants are refreshed and ended. */
   upstreamProvider: Pick<UpstreamProvider, 'refresh'> & Partial<Pick<UpstreamProvider, 'currentGroups' | 'revoke'>>;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   /** From 0 to 1. */
   random: () => number;
 };

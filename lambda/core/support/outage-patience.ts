@@ -11,7 +11,11 @@ const LONGEST_PAUSE_MILLISECONDS = 1_000;
  * @param until epoch milliseconds; no attempt begins later
  * @throws ServiceUnavailableError of the last attempt
  */
-export async function throughOutage<T>(clock: Clock, until: number, attempt: () => Promise<T>): Promise<T> {
+export async function throughOutage<T>(
+  clock: Pick<Clock, 'now' | 'sleep'>,
+  until: number,
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLISECONDS)) {
     try {
       return await attempt();

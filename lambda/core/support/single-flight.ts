@@ -7,7 +7,7 @@ import { retry } from './retry-on-conflict.ts';
  * result; the others poll the store for it. A lease expires, so that the death of a process delays the others only shortly.
  */
 export type SingleFlight = {
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   /** From 0 to 1, so that waiting processes do not poll in step. */
   random: () => number;
   patienceSeconds: number;

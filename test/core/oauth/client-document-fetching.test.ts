@@ -21,7 +21,7 @@ const documentOf = (clientId: string, change = {}) =>
 /** Processes of one deployment over the same stores, with scripted hosts. */
 class Deployment {
   /** Over the fake timers of jest, which end a thousand sleeps at once. */
-  readonly clock: Clock = {
+  readonly clock: Pick<Clock, 'now' | 'sleep'> = {
     now: () => Date.now(),
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   };

@@ -1,4 +1,4 @@
-import { epochSeconds, every, after as runAfter, timedOut, withinTime } from '../../../lambda/core/support/clock.ts';
+import { epochSeconds, every, timedOut, withinTime } from '../../../lambda/core/support/clock.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
 const never = new Promise<never>(() => undefined);
@@ -14,17 +14,6 @@ describe('sleep of the fake clock', () => {
     expect(isAwake).toBe(false);
     await clock.advance(1);
     expect(isAwake).toBe(true);
-    expect(clock.sleeping()).toBe(0);
-  });
-
-  test('resolves when its signal is aborted, before or during the sleep', async () => {
-    const clock = fakeClock();
-    await clock.sleep(100, AbortSignal.abort());
-    const abort = new AbortController();
-    const sleep = clock.sleep(100, abort.signal);
-    expect(clock.sleeping()).toBe(1);
-    abort.abort();
-    await sleep;
     expect(clock.sleeping()).toBe(0);
   });
 
@@ -115,11 +104,11 @@ test('skip of the fake clock moves the time without ending a sleep, which ends w
   expect([clock.now(), isAwake]).toEqual([500, true]);
 });
 
-describe('after', () => {
+describe('after of the fake clock', () => {
   test('runs its action once', async () => {
     const clock = fakeClock();
     const action = jest.fn();
-    runAfter(clock, 50, action);
+    clock.after(50, action);
     await clock.advance(49);
     expect(action).not.toHaveBeenCalled();
     await clock.advance(500);
@@ -129,7 +118,7 @@ describe('after', () => {
   test('does not run a cancelled action and leaves no timer', async () => {
     const clock = fakeClock();
     const action = jest.fn();
-    runAfter(clock, 50, action).cancel();
+    clock.after(50, action).cancel();
     expect(clock.sleeping()).toBe(0);
     await clock.advance(500);
     expect(action).not.toHaveBeenCalled();
@@ -146,6 +135,15 @@ describe('every', () => {
     timer.cancel();
     await clock.advance(35);
     expect(action).toHaveBeenCalledTimes(3);
+    expect(clock.sleeping()).toBe(0);
+  });
+
+  test('is cancelled by its own action', async () => {
+    const clock = fakeClock();
+    const action = jest.fn(() => timer.cancel());
+    const timer = every(clock, 10, action);
+    await clock.advance(35);
+    expect(action).toHaveBeenCalledTimes(1);
     expect(clock.sleeping()).toBe(0);
   });
 });

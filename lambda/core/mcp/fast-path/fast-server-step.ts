@@ -1,6 +1,5 @@
 import type { ServerCapabilities } from '@modelcontextprotocol/server';
 import { missingGroups } from '../../../shared/scope-set.ts';
-import { after } from '../../support/clock.ts';
 import { withoutChangeNotifications } from '../change-notifications.ts';
 import type { Execution } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
@@ -192,8 +191,7 @@ class FastServerStep implements Answers {
     const endsStream = era === 'legacy' && (exchange.session.initialize?.protocolVersion ?? '') >= '2025-11-25';
     const call = new LightCall(callback, { request, exchange, capabilities, endsStream, answerBySdk });
     notes.call = call;
-    const late = after(
-      this.#dependencies.clock,
+    const late = this.#dependencies.clock.after(
       STREAM_AFTER_MILLISECONDS,
       () => void call.handOver().catch(() => undefined),
     );

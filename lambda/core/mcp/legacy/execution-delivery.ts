@@ -1,5 +1,5 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
-import { after, type Timer } from '../../support/clock.ts';
+import type { Timer } from '../../support/clock.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import type { AcceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionEvent, interrupted } from '../execution.ts';
@@ -91,7 +91,7 @@ export class ExecutionDelivery implements ExecutionOwner {
     const phase: Phase = { kind: 'collecting', responses: [...options.rejected], isReserved: false };
     const delivery = new ExecutionDelivery(dependencies, options, phase);
     const { clock } = dependencies;
-    delivery.#lateTimer = after(clock, untilLate(clock, options.startedAt), () => delivery.#becomeLate());
+    delivery.#lateTimer = clock.after(untilLate(clock, options.startedAt), () => delivery.#becomeLate());
     return delivery;
   }
 
@@ -295,7 +295,7 @@ export class ExecutionDelivery implements ExecutionOwner {
   /** Sends together what the server requests at once. */
   #scheduleInputRequests(): void {
     if (this.#inputRequests.isEmpty) return;
-    this.#inputTimer ??= after(this.#dependencies.clock, 0, () => {
+    this.#inputTimer ??= this.#dependencies.clock.after(0, () => {
       this.#inputTimer = undefined;
       this.#writer.enqueue(() => this.#sendInputRequests());
     });

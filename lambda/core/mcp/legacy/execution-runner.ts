@@ -5,7 +5,7 @@ import {
   type JSONRPCResponse,
 } from '@modelcontextprotocol/server';
 import { nameOfSession } from '../../sessions/session.ts';
-import { after, type Clock, epochSeconds } from '../../support/clock.ts';
+import { type Clock, epochSeconds } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { acceptedForms } from '../accepted-forms.ts';
@@ -102,7 +102,7 @@ export class ExecutionRunner {
     const deadline =
       milliseconds === undefined
         ? undefined
-        : after(clock, milliseconds, () => {
+        : clock.after(milliseconds, () => {
             continued.recorder.failed(continued, { outcome: 'timed-out', code: -32603 });
             delivery.fail('Request timed out');
           });

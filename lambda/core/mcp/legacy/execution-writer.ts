@@ -1,4 +1,4 @@
-import { after, type Clock, epochSeconds, every, type Timer } from '../../support/clock.ts';
+import { type Clock, epochSeconds, every, type Timer } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { throughOutage } from '../../support/outage-patience.ts';
@@ -126,7 +126,7 @@ export class ExecutionWriter {
   /** Numbers an event, to be stored with the next ones. */
   append(message: object): ExecutionEvent {
     const event = this.appendUnscheduled(message);
-    this.#gathering ??= after(this.#dependencies.clock, GATHER_MILLISECONDS, () =>
+    this.#gathering ??= this.#dependencies.clock.after(GATHER_MILLISECONDS, () =>
       this.enqueue(async () => void (await this.flush())),
     );
     return event;

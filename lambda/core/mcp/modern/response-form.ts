@@ -1,4 +1,4 @@
-import { after, type Clock, every } from '../../support/clock.ts';
+import { type Clock, every } from '../../support/clock.ts';
 import { bytes } from '../../support/crypto.ts';
 import type { AcceptedForms } from '../accepted-forms.ts';
 import { McpResponse } from '../mcp-http.ts';
@@ -39,7 +39,7 @@ async function streamIfLate(
   startedAt: number | undefined,
 ): Promise<McpResponse> {
   const late = Promise.withResolvers<undefined>();
-  const timer = after(clock, untilLate(clock, startedAt), () => late.resolve(undefined));
+  const timer = clock.after(untilLate(clock, startedAt), () => late.resolve(undefined));
   const early = await Promise.race([response, late.promise]).finally(() => timer.cancel());
   return early ?? new McpResponse(withHeartbeats(response, clock), { headers: sseHeaders });
 }

@@ -4,7 +4,7 @@ import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorde
 import type { AuditedRequest } from '../../audit/audited-request.ts';
 import type { AuditLogWriter } from '../../audit/tool-call.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import { after, type Clock, epochSeconds, every } from '../../support/clock.ts';
+import { type Clock, epochSeconds, every } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
 import { logFailure } from '../../support/failure-log.ts';
 import type { Logger } from '../../support/logger.ts';
@@ -266,7 +266,7 @@ export class TaskWorker {
   ): Promise<TaskOutcome | undefined> {
     const { clock, server } = this.#dependencies;
     const { signal } = task;
-    const deadline = after(clock, milliseconds, () => task.abort('late'));
+    const deadline = clock.after(milliseconds, () => task.abort('late'));
     try {
       const { url, method, headers } = exchange.request;
       const request = new ToolRequest(url, { method, headers, signal });

@@ -9,7 +9,7 @@ import {
   SERVER_INFO_META_KEY,
   type ServerCapabilities,
 } from '@modelcontextprotocol/server';
-import { after, type Clock } from '../../support/clock.ts';
+import type { Clock } from '../../support/clock.ts';
 import { base64url, bytes } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
@@ -414,7 +414,7 @@ export class UpstreamClient {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
-    const limit = after(this.#dependencies.clock, milliseconds, () =>
+    const limit = this.#dependencies.clock.after(milliseconds, () =>
       controller.abort(new UpstreamError('timed-out', `after ${milliseconds} ms`)),
     );
     const signal = cancelled ? AbortSignal.any([cancelled, controller.signal]) : controller.signal;

@@ -66,7 +66,7 @@ type Dependencies = {
   rateLimits: RateLimitStore | undefined;
   fetcher: DocumentFetcher;
   reach: FetchReach;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   /** From 0 to 1. */
   random: () => number;
   log: Logger;

@@ -30,7 +30,7 @@ const PAUSE_MILLISECONDS = 50;
 
 type Dependencies = {
   rateLimits: RateLimitStore;
-  clock: Clock;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   /** From 0 to 1. */
   random: () => number;
 };
