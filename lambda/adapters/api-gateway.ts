@@ -86,14 +86,14 @@ function metadataOf({ status, headers }: Response | McpResponse): ResponseMetada
  *
  * The runtime sends status and headers with the first write, so a response without a body writes an empty chunk.
  *
- * @param before to be settled before the stream ends, after which the function may be frozen
+ * @param before to be settled before the stream ends, after which the function may be frozen. @default nothing
  * @param afterwards called when the body is written; the stream ends when it is settled
  */
 export async function streamResponse(
   response: Response | McpResponse,
   stream: ResponseStream,
   runtime: LambdaRuntime,
-  before: Promise<unknown>,
+  before?: Promise<unknown>,
   afterwards: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const out = runtime.HttpResponseStream.from(stream, metadataOf(response));
@@ -101,7 +101,7 @@ export async function streamResponse(
     const { body } = response;
     if (body === null || typeof body === 'string') out.write(body ?? '');
     else await writeChunks(out, body);
-    await before;
+    if (before) await before;
   } finally {
     await afterwards();
   }

@@ -153,7 +153,7 @@ export { createServer };
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
   withRequest(event, async () => {
     // The request may be the one whose tool ends the process.
-    await interrupted;
+    if (interrupted) await interrupted;
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(

@@ -87,7 +87,7 @@ export function createTestServer({ createServer, scopes = oneScope, secrets = {}
       receivedAt: systemClock.now(),
     });
     const { response, done, afterwards } = await handleMcpRequest(pipeline, received, caller);
-    track(done.then(() => afterwards?.()));
+    track(Promise.resolve(done).then(afterwards));
     return responseOf(response, init?.signal ?? undefined);
   };
 

@@ -139,7 +139,7 @@ export class Processes {
       const outcome = handleMcpRequest(pipeline ?? this.#pipeline(process), received, caller, this.milliseconds);
       const { response, done, afterwards } = await process.deliver(outcome);
       if (afterwards) this.#afterwards.push(() => process.deliver(afterwards()).catch(ignoreTermination));
-      this.#done.push(process.deliver(done).catch(ignoreTermination));
+      if (done) this.#done.push(process.deliver(done).catch(ignoreTermination));
       const type = response.headers.get('content-type');
       this.requests.push({ method: request.method, status: response.status, type, body });
       return process.toResponse(response);

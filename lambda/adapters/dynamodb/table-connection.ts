@@ -75,16 +75,14 @@ const busy = new Set([
  * Runs a request. A store that does not answer becomes a `ServiceUnavailableError`; failed conditions, and errors of the
  * configuration such as a missing permission, pass unchanged.
  */
-export async function callTable<T>(request: Promise<T>): Promise<T> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof TableError) {
-      const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
-      if (!contended && error.status < 500 && !busy.has(error.name) && !unavailable.has(error.name)) throw error;
-    }
-    throw new ServiceUnavailableError('The session table', error);
+export const callTable = <T>(request: Promise<T>): Promise<T> => request.catch(fail);
+
+function fail(error: unknown): never {
+  if (error instanceof TableError) {
+    const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
+    if (!contended && error.status < 500 && !busy.has(error.name) && !unavailable.has(error.name)) throw error;
   }
+  throw new ServiceUnavailableError('The session table', error);
 }
 
 /** Whether the condition of a write failed, alone or in a transaction. */
@@ -97,14 +95,11 @@ export const conflicted = (error: unknown): boolean =>
   error instanceof TableError && error.reasons.includes('TransactionConflict');
 
 /** Runs a conditional write. @returns false when its condition failed */
-export async function succeeded(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await callTable(write);
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
+export const succeeded = (write: Promise<unknown>): Promise<boolean> => write.then(() => true, failCondition);
+
+function failCondition(error: unknown): false {
+  if (conditionFailed(error)) return false;
+  return fail(error);
 }
 
 /**

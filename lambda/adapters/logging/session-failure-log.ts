@@ -9,14 +9,11 @@ import { log } from './structured-log.ts';
 export function loggingSessions(store: SessionStore): SessionStore {
   const logging =
     <A extends unknown[], R>(step: string, work: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      try {
-        return await work.apply(store, args);
-      } catch (error) {
+    (...args: A): Promise<R> =>
+      work.apply(store, args).catch((error) => {
         log('session_failed', { step, cause: String(error instanceof ServiceUnavailableError ? error.cause : error) });
         throw error;
-      }
-    };
+      });
   return {
     ...store,
     find: logging('find', store.find),

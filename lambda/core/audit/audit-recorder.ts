@@ -212,7 +212,7 @@ export class AuditRecorder {
   /** Resolves when all calls are written. To be called after the last response. */
   async written(): Promise<void> {
     this.#timeout?.cancel();
-    while (this.#writes.length > 0) await Promise.all(this.#writes.splice(0));
+    for (let write = this.#writes.shift(); write; write = this.#writes.shift()) await write;
     if (this.#kept.size === 0) return;
     // Another process answers these calls, once their input has arrived.
     this.#kept.clear();
@@ -242,12 +242,12 @@ export class AuditRecorder {
     return id;
   }
 
-  async #write(
+  #write(
     audited: AuditedRequest,
     request: JSONRPCRequest,
     failure: Partial<Failure>,
     response: object | undefined,
-  ) {
+  ): Promise<void> {
     const { rules, clock } = this.#dependencies;
     const endedAt = clock.now();
     const id = this.#idOf(request.id);
@@ -266,8 +266,8 @@ export class AuditRecorder {
       const given = await auditedArguments(call, argumentsIn(request), rules);
       return given === undefined ? call : { ...call, arguments: given };
     };
-    await writeCall(this.#dependencies, id, complete, { unlessLogged: this.#unlessLogged });
-    this.#forget(request.id);
+    const written = writeCall(this.#dependencies, id, complete, { unlessLogged: this.#unlessLogged });
+    return written.then(() => this.#forget(request.id));
   }
 }
 

@@ -33,11 +33,11 @@ export type McpExchange = {
 /** A response, and the work that outlives it. */
 export type PendingResponse = {
   readonly response: McpResponse;
-  /** Work to complete before the execution environment may freeze. The response does not wait for it. */
-  readonly done: Promise<unknown>;
+  /** Work to complete before the execution environment may freeze, if any. The response does not wait for it. */
+  readonly done: Promise<unknown> | undefined;
   /** Started when the body has been written, and completed before the execution environment may freeze. */
   readonly afterwards?: () => Promise<unknown>;
 };
 
 /** A response that leaves no work behind. */
-export const respond = (response: McpResponse): PendingResponse => ({ response, done: Promise.resolve() });
+export const respond = (response: McpResponse): PendingResponse => ({ response, done: undefined });

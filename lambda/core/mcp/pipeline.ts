@@ -54,12 +54,18 @@ export async function handleMcpRequest(
   caller: Caller,
   remainingMilliseconds?: number,
 ): Promise<PendingResponse> {
+  let body: unknown;
   try {
     const forbidden = checkOrigin(request, pipeline.allowedOrigins);
     if (forbidden) return respond(forbidden);
     switch (request.method) {
-      case 'POST':
-        return await post(pipeline, request, caller, remainingMilliseconds);
+      case 'POST': {
+        const read = readMessage(request);
+        if (read instanceof McpResponse) return respond(read);
+        body = read.body;
+        const message: Message = { body, caller, isLegacy: await isOfLegacyEra(request, body) };
+        return await post(pipeline, request, message, remainingMilliseconds);
+      }
       case 'GET':
         return await get(pipeline, request, caller);
       case 'DELETE':
@@ -68,28 +74,12 @@ export async function handleMcpRequest(
         return respond(methodNotAllowed());
     }
   } catch (error) {
-    return respond(failure(pipeline, error));
+    return respond(failure(pipeline, error, body));
   }
 }
 
-/** The steps of a message: read, session, admission, server, audit. */
+/** The steps of a message after it is read: session, admission, server, audit. */
 async function post(
-  pipeline: PipelineDependencies,
-  request: McpRequest,
-  caller: Caller,
-  remainingMilliseconds?: number,
-): Promise<PendingResponse> {
-  const read = readMessage(request);
-  if (read instanceof McpResponse) return respond(read);
-  try {
-    const message: Message = { ...read, caller, isLegacy: await isOfLegacyEra(request, read.body) };
-    return await answer(pipeline, request, message, remainingMilliseconds);
-  } catch (error) {
-    return respond(failure(pipeline, error, read.body));
-  }
-}
-
-async function answer(
   pipeline: PipelineDependencies,
   request: McpRequest,
   message: Message,
@@ -120,7 +110,7 @@ async function answer(
   if (remainingMilliseconds !== undefined) recorder.expect(exchange, remainingMilliseconds - MARGIN_MILLISECONDS);
   const { response, done } = await serve(pipeline, exchange, message);
   if (!response.ok) await recorder.turnedAway(exchange, response);
-  return { response, done: Promise.all([slid, done]), afterwards };
+  return { response, done: bothOf(slid, done), afterwards };
 }
 
 /** A client of the 2025 era resumes a stream, or listens for changes. */
@@ -156,8 +146,11 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
         recorder,
       });
   nameSession(response, session, publicUrl);
-  return { response, done: Promise.all([sliding(access, log), done]), afterwards: () => recorder.written() };
+  return { response, done: bothOf(sliding(access, log), done), afterwards: () => recorder.written() };
 }
+
+const bothOf = (one: Promise<unknown> | undefined, other: Promise<unknown> | undefined) =>
+  one && other ? Promise.all([one, other]) : (one ?? other);
 
 /** Rejects what no server should see. */
 function admit(

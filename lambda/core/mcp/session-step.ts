@@ -28,24 +28,32 @@ export const sessionIdOf = ({ headers }: McpRequest): string | undefined =>
  *
  * @returns the rejection when no session is available
  */
-export async function findSession(
+export function findSession(
   sessions: Sessions,
   request: McpRequest,
   { body, caller, isLegacy }: { body: unknown; caller: Caller; isLegacy: boolean },
 ): Promise<SessionAccess | McpResponse> {
-  if (!isLegacy) return accessOr(await sessions.current(caller), body);
+  if (!isLegacy) return accessOr(sessions.current(caller), body);
   if (hasMethod('initialize', body) && (isPlainInitialize(body) || isInitializeRequest(body))) {
-    const initialize = (body as { params: unknown }).params as Initialize;
-    if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
-      const reason = `Invalid params: initialize exceeds ${LARGEST_INITIALIZE} characters`;
-      return jsonRpcError(400, -32602, reason, {}, body);
-    }
-    const kept = keptInitialize(initialize);
-    if (!kept) return jsonRpcError(400, -32602, 'Invalid params: capabilities are too large', {}, body);
-    return accessOr(await sessions.initialize(caller, kept), body);
+    return beginSession(sessions, caller, body);
   }
   const id = sessionIdOf(request);
-  if (id !== undefined) return resumeSession(sessions, request, caller, id, body);
+  return id === undefined ? missesSession(sessions, caller, body) : resumeSession(sessions, request, caller, id, body);
+}
+
+async function beginSession(sessions: Sessions, caller: Caller, body: unknown): Promise<SessionAccess | McpResponse> {
+  const initialize = (body as { params: unknown }).params as Initialize;
+  if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
+    const reason = `Invalid params: initialize exceeds ${LARGEST_INITIALIZE} characters`;
+    return jsonRpcError(400, -32602, reason, {}, body);
+  }
+  const kept = keptInitialize(initialize);
+  if (!kept) return jsonRpcError(400, -32602, 'Invalid params: capabilities are too large', {}, body);
+  return accessOr(sessions.initialize(caller, kept), body);
+}
+
+/** The response to a request that names no session, and is no complete `initialize`. */
+async function missesSession(sessions: Sessions, caller: Caller, body: unknown): Promise<McpResponse> {
   if (!(await sessions.isAuthorized(caller))) return rejection('unauthorized', body);
   return hasMethod('initialize', body)
     ? jsonRpcError(400, -32602, 'Invalid params: protocolVersion, capabilities and clientInfo are required', {}, body)
@@ -53,15 +61,14 @@ export async function findSession(
 }
 
 /** The session that a request of the 2025 era names. */
-export async function resumeSession(
+export const resumeSession = (
   sessions: Sessions,
   { headers }: McpRequest,
   caller: Caller,
   id: string,
   body?: unknown,
-): Promise<SessionAccess | McpResponse> {
-  return accessOr(await sessions.resume(caller, id, headers.get('mcp-protocol-version') ?? undefined), body);
-}
+): Promise<SessionAccess | McpResponse> =>
+  accessOr(sessions.resume(caller, id, headers.get('mcp-protocol-version') ?? undefined), body);
 
 /** DELETE: ends the session that its client names. */
 export async function endSession(sessions: Sessions, request: McpRequest, caller: Caller): Promise<McpResponse> {
@@ -72,8 +79,8 @@ export async function endSession(sessions: Sessions, request: McpRequest, caller
 }
 
 /** Resolves when the session's new expiry is stored. A failure costs the session a minute of its lifetime. */
-export const sliding = ({ slid }: SessionAccess, log: Logger): Promise<void> =>
-  slid.catch((error) => log('session_slide_failed', { error: String(error) }));
+export const sliding = ({ slid }: SessionAccess, log: Logger): Promise<void> | undefined =>
+  slid?.catch((error) => log('session_slide_failed', { error: String(error) }));
 
 /** Names the session in the response to a client of the 2025 era, and in a cookie when the session begins. */
 export function nameSession(response: McpResponse, session: Session, publicUrl: string, body?: unknown): void {
@@ -84,8 +91,11 @@ export function nameSession(response: McpResponse, session: Session, publicUrl: 
   response.headers.set('Set-Cookie', `${SESSION_COOKIE}=${id}; Path=/mcp; HttpOnly; SameSite=Lax${secure}`);
 }
 
-const accessOr = (found: SessionAccess | SessionRejection, body: unknown): SessionAccess | McpResponse =>
-  typeof found === 'string' ? rejection(found, body) : found;
+const accessOr = (
+  searched: Promise<SessionAccess | SessionRejection>,
+  body: unknown,
+): Promise<SessionAccess | McpResponse> =>
+  searched.then((found) => (typeof found === 'string' ? rejection(found, body) : found));
 
 function rejection(reason: SessionRejection, body?: unknown): McpResponse {
   switch (reason) {

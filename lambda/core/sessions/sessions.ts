@@ -49,8 +49,8 @@ export type SessionRejection =
 export type SessionAccess = {
   grant: GrantSummary;
   session: Session;
-  /** Resolves when the slide of the session is stored; to be awaited before the function may freeze. */
-  slid: Promise<void>;
+  /** Resolves when the slide of the session is stored; to be awaited before the function may freeze. Absent when none is due. */
+  slid?: Promise<void>;
 };
 
 /** The item under a name that leads to another session. */
@@ -101,7 +101,7 @@ export class Sessions {
     if (!grant) return 'unauthorized';
     const session = { ...this.#newSession(caller, grant, 'legacy', initialize), id };
     await this.#store.start(session, this.#now());
-    return unslid(grant, session);
+    return { grant, session };
   }
 
   /** The session that a legacy request names. */
@@ -143,13 +143,13 @@ export class Sessions {
     const imported = await this.#liveImported(caller, id);
     if (imported) {
       const session = this.#adopted(caller, grant, imported, protocolVersion);
-      return (await this.#store.adoptImported(session, imported.id, this.#now())) ? unslid(grant, session) : retry;
+      return (await this.#store.adoptImported(session, imported.id, this.#now())) ? { grant, session } : retry;
     }
     if (this.#rules.stale === 'reject') return 'session-not-found';
     if (!former && !pointer) return this.#replaceUnknown(caller, grant, protocolVersion);
     const initialize = former?.initialize ?? unknownClient(protocolVersion);
     const session = this.#newSession(caller, grant, 'legacy', initialize);
-    return (await this.#store.renew(session, id, this.#now(), pointer?.renewedAs)) ? unslid(grant, session) : retry;
+    return (await this.#store.renew(session, id, this.#now(), pointer?.renewedAs)) ? { grant, session } : retry;
   }
 
   /**
@@ -167,7 +167,7 @@ export class Sessions {
     }
     const session = this.#newSession(caller, grant, 'legacy', unknownClient(protocolVersion));
     const isStored = await this.#store.renew(session, REPLACEMENT, this.#now(), pointer?.renewedAs);
-    return isStored ? unslid(grant, session) : retry;
+    return isStored ? { grant, session } : retry;
   }
 
   /** The session that a modern request belongs to. */
@@ -179,7 +179,7 @@ export class Sessions {
       const former = stored && 'id' in stored ? stored : undefined;
       if (former && former.expiresAt > this.#now()) return this.#admit(grant, former);
       const session = this.#newSession(caller, grant, 'modern');
-      return (await this.#store.start(session, this.#now(), former)) ? unslid(grant, session) : retry;
+      return (await this.#store.start(session, this.#now(), former)) ? { grant, session } : retry;
     });
   }
 
@@ -259,7 +259,7 @@ export class Sessions {
     const ttlSeconds = this.#ttlSeconds(grant);
     // A session that lasts longer than the TTL of the user's present groups is shortened at once.
     const isDue = now - session.lastSeenAt >= slideEverySeconds(ttlSeconds) || session.expiresAt > now + ttlSeconds;
-    if (!isDue) return unslid(grant, session);
+    if (!isDue) return { grant, session };
     const slidden = { ...session, lastSeenAt: now, expiresAt: now + ttlSeconds };
     const slid = this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt, pointer?.name);
     return { grant, session: slidden, slid };
@@ -287,8 +287,6 @@ export class Sessions {
     };
   }
 }
-
-const unslid = (grant: GrantSummary, session: Session): SessionAccess => ({ grant, session, slid: Promise.resolve() });
 
 /** Takes the place of `initialize` parameters that are no longer stored. */
 function unknownClient(protocolVersion = '2025-03-26'): Initialize {

@@ -27,11 +27,11 @@ export async function attemptUpTo<T>(
  * @param service and `item` name in the log what was contended for, such as "The session table" and "session 8f3…"
  * @throws ContentionError when every attempt met a conflict
  */
-export async function retryOnConflict<T>(
+export const retryOnConflict = <T>(
   { service, item }: { service: string; item: string },
   attempt: () => Promise<T | typeof retry>,
-): Promise<T> {
-  const result = await attemptUpTo(ATTEMPTS, attempt);
-  if (result !== retry) return result;
-  throw new ContentionError(service, item);
-}
+): Promise<T> =>
+  attemptUpTo(ATTEMPTS, attempt).then((result) => {
+    if (result === retry) throw new ContentionError(service, item);
+    return result;
+  });

@@ -42,8 +42,8 @@ export class LightCall implements RunningCall {
   readonly context: ServerContext;
   readonly #options: Options;
   readonly #outcome = Promise.withResolvers<CallToolResult | undefined>();
-  /** The context of the SDK, whose server is connected. */
-  readonly #continued = Promise.withResolvers<ServerContext>();
+  /** The context of the SDK, whose server is connected. Created when the SDK answers. */
+  #continued: PromiseWithResolvers<ServerContext> | undefined;
   #result: Promise<CallToolResult> | undefined;
   #response: Promise<PendingResponse> | undefined;
   readonly #abort = new AbortController();
@@ -78,6 +78,7 @@ export class LightCall implements RunningCall {
   }
 
   handOver(): Promise<PendingResponse> {
+    this.#continued ??= Promise.withResolvers();
     this.#response ??= this.#options.answerBySdk();
     this.#outcome.resolve(undefined);
     return this.#response;
@@ -88,7 +89,7 @@ export class LightCall implements RunningCall {
     const context = input.at(-1) as ServerContext;
     const { signal } = context.mcpReq;
     signal.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true });
-    this.#continued.resolve(context);
+    this.#continued!.resolve(context);
     return this.#result!;
   };
 
@@ -120,7 +121,7 @@ export class LightCall implements RunningCall {
     // As a message to a client that has its response.
     if (this.#hasEnded && !this.isHandedOver) return undefined;
     void this.handOver().catch(() => undefined);
-    return action(await this.#continued.promise) as Awaited<T>;
+    return action(await this.#continued!.promise) as Awaited<T>;
   }
 
   #createContext(): ServerContext {
