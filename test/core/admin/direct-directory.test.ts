@@ -50,6 +50,14 @@ test('a grant has the dates of all its sessions on the page', async () => {
   expect(next).toBeUndefined();
 });
 
+test('a grant whose sessions fill several pages of sessions has the dates of all of them', async () => {
+  const stores = memoryStores();
+  for (let age = 1; age <= 12; age++) await start(stores, `session-${age}`, { startedAt: now - age, lastSeenAt: now });
+  const { items, next } = await directoryOf(stores).grantsOf('ada', { limit: 3 });
+  expect(items).toEqual([expect.objectContaining({ id: 'grant', createdAt: now - 12 })]);
+  expect(next).toBeUndefined();
+});
+
 test('pages of grants lead to every grant of a user', async () => {
   const stores = memoryStores();
   for (let index = 0; index < 30; index++) {
