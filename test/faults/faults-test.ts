@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 
 const LEAST_SHARE = 0.95;
-const SAMPLE = 40;
+const SAMPLE = 30;
 const PARALLEL = 2;
 
 type Result = Verdict & { fault: Fault; seconds: number };
