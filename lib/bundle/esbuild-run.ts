@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type Metafile, type OutputFile } from 'esbuild';
 import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
@@ -118,10 +118,8 @@ export const aliasesOf = ({ scopes, branding }: BundledValues): Record<string, s
   '#branding': valueModule('branding', branding),
 });
 
-function valueModule(name: string, value: unknown): string {
-  const source = `export const ${name} = ${JSON.stringify(value)};\n`;
-  return join(storeByContent(name, [[`${name}.mjs`, Buffer.from(source)]]), `${name}.mjs`);
-}
+const valueModule = (name: string, value: unknown): string =>
+  moduleWith(`${name}.mjs`, `export const ${name} = ${JSON.stringify(value)};\n`);
 
 export function writeFiles(folder: string, files: FilesOfFolder): void {
   for (const [path, contents] of files) {
@@ -138,6 +136,10 @@ export const storeByContent = (name: string, files: FilesOfFolder): string =>
     files.map(([, contents]) => contents),
     () => files,
   );
+
+/** Writes a module to the cache. @returns its path */
+export const moduleWith = (name: string, source: string): string =>
+  join(storeByContent(parse(name).name, [[name, Buffer.from(source)]]), name);
 
 /**
  * Writes files to a folder of the cache, unless an earlier process has written them. The folder is named by the inputs that

@@ -1,19 +1,17 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile, version } from 'esbuild';
-import { constructedSdkClasses } from '../../lambda/shared/constructed-sdk-classes.ts';
 import {
   type BuildReport,
   commonJs,
   type FilesOfFolder,
+  moduleWith,
   project,
   runBuild,
-  storeByContent,
   writeFiles,
 } from './esbuild-run.ts';
 import { keptFiles } from './kept-files.ts';
-import { fileOf } from './metafile.ts';
+import { buildWithImports, findSdkImports, type SdkImports, zodOf } from './sdk-imports.ts';
 import { copyZod } from './zod-on-demand.ts';
 
 /**
@@ -29,7 +27,6 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
   const inFastPath = (name: string) => join(half, 'core/mcp/fast-path', `${name}.mjs`);
   const index = join(half, 'functions/mcp.mjs');
   const onSdk = inFastPath('sdk-path');
-  const common = { ...options, outfile: undefined as never, format: 'esm' as const };
   const alias = (server: string) => ({
     ...options.alias,
     '@modelcontextprotocol/server': server,
@@ -39,32 +36,24 @@ export function buildSplit(options: BuildOptions, half: string, sdk: string): Bu
   mkdirSync(outdir, { recursive: true });
   // Links in its path would lead the sources of the maps astray.
   const folder = realpathSync(mkdtempSync(join(outdir, 'parts-')));
-  try {
-    const all = exportsOf(sdk);
-    const probed = runBuild({
-      ...common,
-      outdir: folder,
-      entryPoints: { onSdk, index },
-      alias: alias(probe(all)),
-      // The largest of its packages, which imports no other.
-      external: [...(options.external ?? []), 'zod'],
-      minify: false,
-      sourcemap: false,
-      write: false,
-    });
-    const names = [...new Set([...constructedSdkClasses, ...importedNames(probed, all)])];
-    const zod = importsOneZod(probed, sdk) ? copyZod(dirname(zodOf(sdk)!)) : undefined;
+  const common = { ...options, outfile: undefined as never, outdir: folder, format: 'esm' as const, write: false };
+  const find = () =>
+    findSdkImports((probe) => ({ ...common, entryPoints: { onSdk, index }, alias: alias(probe) }), sdk);
+  const build = ({ names, hasOneZod }: SdkImports) => {
+    const zod = hasOneZod ? copyZod(dirname(zodOf(sdk)!)) : undefined;
     const report = runBuild({
       ...common,
-      outdir: folder,
       entryPoints: { index, 'sdk-path': sdkPathEntry(onSdk, sdk, names) },
       alias: { ...alias(facade(inFastPath('sdk-facade'), names)), ...(zod && { zod: zod.folder }) },
       splitting: true,
       chunkNames: '[name]-[hash]',
       outExtension: { '.js': '.cjs' },
       sourcemap: 'inline',
-      write: false,
     });
+    return { ...report, zod };
+  };
+  try {
+    const { zod, ...report } = buildWithImports([{ ...options, outfile: undefined }, half, sdk], build, find);
     if (report.metafile === undefined) return { ...report, split: [] };
     const parts = filesOf(report.files);
     writeFiles(folder, parts);
@@ -130,49 +119,6 @@ export function toCommonJs(folder: string, { outputs }: Metafile, outdir: string
 const filesOf = (files: BuildReport['files']): FilesOfFolder =>
   files.map(({ path, contents }) => [basename(path), contents]);
 
-function exportsOf(module: string): string[] {
-  const { metafile } = buildSync({
-    entryPoints: [module],
-    write: false,
-    outdir: '.',
-    metafile: true,
-    format: 'esm',
-  });
-  return Object.values(metafile.outputs).flatMap(({ exports }) => exports);
-}
-
-const mark = (name: string) => JSON.stringify(`import of ${name}`);
-
-/** A module that exports a mark under each of the names. */
-const probe = (names: readonly string[]): string =>
-  moduleWith('sdk-probe.mjs', names.map((name) => `export const ${name} = ${mark(name)};\n`).join(''));
-
-/**
- * The exports of the SDK that the function imports: those whose marks its bundle contains. The file with the SDK needs no
- * others, which are a fifth of it.
- *
- * @returns all names for a bundle with errors, which the build itself reports
- */
-function importedNames({ files, errors }: BuildReport, names: readonly string[]): readonly string[] {
-  const texts = files.map(({ contents }) => Buffer.from(contents).toString());
-  return errors.length > 0 ? names : names.filter((name) => texts.some((text) => text.includes(mark(name))));
-}
-
-/** Whether the server and its packages import the same copy of Zod as the MCP SDK: esbuild replaces all or none. */
-const importsOneZod = ({ metafile }: BuildReport, sdk: string): boolean =>
-  Object.entries(metafile?.inputs ?? {})
-    .filter(([, { imports }]) => imports.some(({ path, external }) => external && /^zod(\/|$)/.test(path)))
-    .every(([importer]) => [zodOf(sdk), undefined].includes(zodOf(resolve(project, fileOf(importer)))));
-
-/** @returns the main module of the copy that the module imports; undefined for none, in whose place is that of the SDK */
-function zodOf(importer: string): string | undefined {
-  try {
-    return createRequire(importer).resolve('zod');
-  } catch {
-    return undefined;
-  }
-}
-
 /** The file that is loaded on demand: the MCP SDK, and what Holdfast does with it. */
 function sdkPathEntry(holdfast: string, sdk: string, names: readonly string[]): string {
   const exported = moduleWith('sdk-names.mjs', `export { ${names.join(', ')} } from ${JSON.stringify(sdk)};\n`);
@@ -211,6 +157,3 @@ export * from ${JSON.stringify(getters)};
 `,
   );
 }
-
-const moduleWith = (name: string, source: string): string =>
-  join(storeByContent(basename(name, '.cjs'), [[name, Buffer.from(source)]]), name);
