@@ -75,9 +75,9 @@ const busy = new Set([
  * Runs a request. A store that does not answer becomes a `ServiceUnavailableError`; failed conditions, and errors of the
  * configuration such as a missing permission, pass unchanged.
  */
-export const callTable = <T>(request: Promise<T>): Promise<T> => request.catch(fail);
+export const callTable = <T>(request: Promise<T>): Promise<T> => request.catch(rethrow);
 
-function fail(error: unknown): never {
+function rethrow(error: unknown): never {
   if (error instanceof TableError) {
     const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
     if (!contended && error.status < 500 && !busy.has(error.name) && !unavailable.has(error.name)) throw error;
@@ -95,11 +95,11 @@ export const conflicted = (error: unknown): boolean =>
   error instanceof TableError && error.reasons.includes('TransactionConflict');
 
 /** Runs a conditional write. @returns false when its condition failed */
-export const succeeded = (write: Promise<unknown>): Promise<boolean> => write.then(() => true, failCondition);
+export const succeeded = (write: Promise<unknown>): Promise<boolean> => write.then(() => true, falseIfConditionFailed);
 
-function failCondition(error: unknown): false {
+function falseIfConditionFailed(error: unknown): false {
   if (conditionFailed(error)) return false;
-  return fail(error);
+  return rethrow(error);
 }
 
 /**

@@ -38,7 +38,9 @@ export function findSession(
     return beginSession(sessions, caller, body);
   }
   const id = sessionIdOf(request);
-  return id === undefined ? missesSession(sessions, caller, body) : resumeSession(sessions, request, caller, id, body);
+  return id === undefined
+    ? rejectWithoutSession(sessions, caller, body)
+    : resumeSession(sessions, request, caller, id, body);
 }
 
 async function beginSession(sessions: Sessions, caller: Caller, body: unknown): Promise<SessionAccess | McpResponse> {
@@ -53,7 +55,7 @@ async function beginSession(sessions: Sessions, caller: Caller, body: unknown): 
 }
 
 /** The response to a request that names no session, and is no complete `initialize`. */
-async function missesSession(sessions: Sessions, caller: Caller, body: unknown): Promise<McpResponse> {
+async function rejectWithoutSession(sessions: Sessions, caller: Caller, body: unknown): Promise<McpResponse> {
   if (!(await sessions.isAuthorized(caller))) return rejection('unauthorized', body);
   return hasMethod('initialize', body)
     ? jsonRpcError(400, -32602, 'Invalid params: protocolVersion, capabilities and clientInfo are required', {}, body)
