@@ -14,10 +14,10 @@ const functions: Record<string, PrebuiltFunction> = {
 };
 
 /**
- * Those of the owner's server: its imports of the MCP SDK, its parts, the file of a cold start, and the files that are loaded
- * on demand. The project's test has built the SDK, which is built again when its inputs change.
+ * Those of the owner's server: its parts, the file of a cold start, and the files that are loaded on demand. The project's test
+ * has built the SDK, which is built again when its inputs change, and found the server's imports of it.
  */
-const BUILDS = 4;
+const BUILDS = 3;
 
 type Template = { Resources: Record<string, { Metadata?: { 'aws:asset:path'?: string } }> };
 
