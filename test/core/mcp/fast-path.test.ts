@@ -800,9 +800,11 @@ test('tools are accepted and rejected as by the SDK, whatever earlier servers ha
     config: { inputSchema: undefined },
     callback: () => text('x'),
   }));
+  // The last one is in the place of its namesake.
+  const repeated = [usual[0]!, usual[2]!, usual[2]!];
   fc.assert(
     fc.property(fc.array(fc.array(tool, { maxLength: 5 }), { minLength: 1, maxLength: 3 }), (servers) => {
-      for (const tools of [usual, ...servers, usual, [...usual, ...usual]]) {
+      for (const tools of [usual, ...servers, usual, repeated, usual, [...usual, ...usual]]) {
         expect(registered(light as unknown as Exports, tools)).toEqual(registered(sdk, tools));
       }
     }),
