@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, parse, resolve } from 'node:path';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type Metafile, type OutputFile } from 'esbuild';
@@ -127,6 +127,14 @@ export function writeFiles(folder: string, files: FilesOfFolder): void {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, contents);
   }
+}
+
+/** Writes the file as a whole, because builds can run concurrently. */
+export function replaceFile(path: string, contents: string | Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
 }
 
 /** Writes the files to a folder of the cache, which is named by their content. @returns the path of the folder */

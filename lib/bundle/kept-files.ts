@@ -1,8 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
-import { buildCache, type FilesOfFolder } from './esbuild-run.ts';
+import { buildCache, type FilesOfFolder, replaceFile } from './esbuild-run.ts';
 
 type Kept = { hash: string; files: FilesOfFolder };
 
@@ -26,11 +26,7 @@ export function keptFiles(
   const kept = read(path);
   if (kept?.hash === hash) return kept.files;
   const files = build();
-  mkdirSync(folder, { recursive: true });
-  // Renamed into place as a whole, because builds can run concurrently.
-  const temporary = `${path}.${randomUUID()}`;
-  writeFileSync(temporary, serialize({ hash, files } satisfies Kept));
-  renameSync(temporary, path);
+  replaceFile(path, serialize({ hash, files } satisfies Kept));
   return files;
 }
 

@@ -11,7 +11,8 @@ import {
   writeFiles,
 } from './esbuild-run.ts';
 import { keptFiles } from './kept-files.ts';
-import { buildWithImports, findSdkImports, type SdkImports, zodOf } from './sdk-imports.ts';
+import { buildWithImports } from './kept-imports.ts';
+import { findSdkImports, type SdkImports, zodOf } from './sdk-imports.ts';
 import { copyZod } from './zod-on-demand.ts';
 
 /**

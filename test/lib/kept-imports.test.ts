@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runBuild } from '../../lib/bundle/esbuild-run.ts';
-import { buildWithImports, type SdkImports } from '../../lib/bundle/sdk-imports.ts';
+import { buildWithImports } from '../../lib/bundle/kept-imports.ts';
+import type { SdkImports } from '../../lib/bundle/sdk-imports.ts';
 
 /** A bundle is built with the imports of the last build, as long as they cannot have changed. */
 
@@ -15,7 +16,7 @@ let imported: string[];
 let builds: (readonly string[])[];
 let finds: number;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'holdfast-sdk-imports-'));
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-kept-imports-'));
   imported = ['McpServer'];
   [builds, finds] = [[], 0];
   write('server.ts', "import { tool } from './tool';\nimport { z } from 'zod';\nconsole.log(tool, z);\n");
@@ -79,7 +80,7 @@ test('the imports are found again when a module would import another copy of Zod
   const script = `
     import { mkdirSync, writeFileSync } from 'node:fs';
     import { runBuild } from ${JSON.stringify(sources('esbuild-run.ts'))};
-    import { buildWithImports } from ${JSON.stringify(sources('sdk-imports.ts'))};
+    import { buildWithImports } from ${JSON.stringify(sources('kept-imports.ts'))};
     let finds = 0;
     const find = () => ({ names: [String(++finds)], hasOneZod: true });
     const build = () => runBuild({ entryPoints: ['server.ts'], outdir: '.', external: ['zod'], write: false });
@@ -100,6 +101,15 @@ test('the imports of a module that may have changed during the build are not kep
   bundle(Date.now());
   bundle();
   expect(finds).toBe(2);
+  bundle();
+  expect(finds).toBe(2);
+});
+
+test('imports that are kept in an unreadable form are found again', () => {
+  bundle();
+  const [kept = ''] = readdirSync(join(folder, 'cache'));
+  write(join('cache', kept), '{"imports":');
+  bundle();
   bundle();
   expect(finds).toBe(2);
 });
